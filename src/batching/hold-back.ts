@@ -1,0 +1,29 @@
+/** What the batcher sees when an instance is free and requests wait. */
+export interface DispatchState {
+  readonly queued: number;
+  readonly batchSize: number;
+  /** How long the oldest request has waited, in ms. */
+  readonly oldestWaitMs: number;
+  /** Limit of the SLO, in ms. */
+  readonly sloLimitMs: number;
+  /** What an engine call is expected to take at this batch size, in ms; NaN when unknown. */
+  readonly expectedExecutionMs: number;
+}
+
+/** Share of the SLO kept in hand when a batch is held back, for noise in the execution time. */
+const reserveShare = 0.1;
+
+/**
+ * How long a batch may still be held back, in ms; 0 means dispatch now. A full batch goes at once.
+ * A batch that is not full waits for more requests only as long as its oldest request can still be
+ * answered within the SLO. While nothing is known of the execution time nothing is held back for
+ * longer than half the SLO.
+ */
+export function holdBackMs(state: DispatchState): number {
+  if (state.queued >= state.batchSize) return 0;
+  const executionMs = Number.isNaN(state.expectedExecutionMs)
+    ? state.sloLimitMs * (0.5 - reserveShare)
+    : state.expectedExecutionMs;
+  const slackMs = state.sloLimitMs * (1 - reserveShare) - executionMs - state.oldestWaitMs;
+  return Math.max(0, slackMs);
+}

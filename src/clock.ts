@@ -1,0 +1,34 @@
+/** Handle of a pending timer; opaque to callers. */
+export type TimerHandle = unknown;
+
+/**
+ * Time as the system sees it. Everything that needs the time or a timer gets a `Clock`, so
+ * that the same code runs against the wall clock and against the simulator's virtual one.
+ */
+export interface Clock {
+  /** Milliseconds since an arbitrary start; never goes back. */
+  nowMs(): number;
+  /** Calls `fire` once, `delayMs` (>= 0) from now. A pending timer keeps the process alive. */
+  setTimer(delayMs: number, fire: () => void): TimerHandle;
+  /** Stops a pending timer; a timer that has fired is ignored. */
+  clearTimer(timer: TimerHandle): void;
+  /** Wall-clock time of day in ms since 1970, for labels only; never for measuring. */
+  timeOfDayMs(): number;
+}
+
+/** The machine's monotonic clock. */
+export const systemClock: Clock = {
+  nowMs: () => performance.now(),
+  setTimer: (delayMs, fire) => setTimeout(fire, delayMs),
+  clearTimer: (timer) => {
+    clearTimeout(timer as NodeJS.Timeout);
+  },
+  timeOfDayMs: () => Date.now(),
+};
+
+/** Resolves `delayMs` from now on the given clock. */
+export function sleep(delayMs: number, clock: Clock = systemClock): Promise<void> {
+  return new Promise((resolve) => {
+    clock.setTimer(delayMs, resolve);
+  });
+}

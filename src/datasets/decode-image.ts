@@ -1,0 +1,66 @@
+import sharp from 'sharp';
+import type { Row } from '../tensor/row.ts';
+import { tensorMaker, type PreprocessingSpec } from './preprocess.ts';
+
+/** Over any camera's picture, far under what would fill the memory: 134 megapixels. */
+export const defaultMaxPixels = 2 ** 27;
+
+const fits = { stretch: 'fill', cover: 'cover', contain: 'contain' } as const;
+const positions = { centre: 'centre', 'left-top': 'left top' } as const;
+
+/**
+ * Makes the function that decodes one image file to a row. Decoding and resizing happen off the
+ * main thread (sharp, in libuv's pool); only the last step, pixels to tensor, is on it.
+ *
+ * - EXIF orientation is applied; of an animation the first frame is taken.
+ * - Grey, palette, CMYK and 16-bit images become 8-bit RGB. Colour profiles are not applied, as
+ *   in the pipelines that networks are trained with (TensorFlow, OpenCV, Pillow), which also
+ *   halves the work.
+ * - What is transparent becomes white, the page that such pictures are made for.
+ * - A damaged image rejects: sharp's `failOn: 'warning'` is the level that notices a truncated
+ *   JPEG and one with broken data inside; levels below it fill the hole with grey and say nothing.
+ *
+ * Sharp's settings are the process's: this switches its cache off (each file is read once, and
+ * rows are cached here) and gives each image one thread (images are decoded side by side).
+ *
+ * @param maxPixels an image of more pixels than this rejects before it is decoded
+ * @throws DnnScalerError `invalid-argument` when the spec is out of its ranges
+ */
+export function imageDecoder(
+  spec: PreprocessingSpec,
+  maxPixels: number = defaultMaxPixels,
+): (path: string) => Promise<Row> {
+  const toTensor = tensorMaker(spec);
+  const grey = spec.padding ?? 128;
+  sharp.cache(false);
+  sharp.concurrency(1);
+  return async (path) => {
+    const pixels = await sharp(path, {
+      failOn: 'warning',
+      limitInputPixels: maxPixels,
+      autoOrient: true,
+      ignoreIcc: true,
+    })
+      .flatten({ background: 'white' })
+      .resize({
+        width: spec.width,
+        height: spec.height,
+        fit: fits[spec.resize],
+        position: positions[spec.position ?? 'centre'],
+        background: { r: grey, g: grey, b: grey },
+        kernel: 'linear',
+      })
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer();
+    return [toTensor(pixels)];
+  };
+}
+
+/** What sharp says of a file, as one line: libvips repeats itself, and may name the file first. */
+export function decodeFailureReason(error: unknown, path: string): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const lines = message.split('\n').map((line) => line.trim());
+  const telling = lines.find((line) => line !== '' && !line.startsWith(path)) ?? lines[0] ?? '';
+  return telling.replace(`: ${path}`, '');
+}

@@ -1,0 +1,122 @@
+import type { Dirent } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { DnnScalerError, toDnnScalerError } from '../errors.ts';
+
+/**
+ * Names that count as images: what sharp's prebuilt libvips decodes, less SVG (a drawing, whose
+ * pixels depend on how it is rendered).
+ */
+export const imageExtensions: readonly string[] = [
+  '.avif',
+  '.gif',
+  '.jfif',
+  '.jpe',
+  '.jpeg',
+  '.jpg',
+  '.png',
+  '.tif',
+  '.tiff',
+  '.webp',
+];
+
+/**
+ * Paths of the images in a folder and its subfolders, sorted by code units so that every machine
+ * sees one order. Links are followed, each folder once; names that start with a dot are left out
+ * (among them the `._name.jpg` files that macOS leaves behind, which hold no image).
+ *
+ * @param what name of the option, for the error messages
+ * @throws DnnScalerError `not-found` when there is no such folder; `invalid-argument` when it is no
+ *   folder, cannot be read, or holds no images
+ */
+export async function listImages(folder: string, what = 'the image folder'): Promise<string[]> {
+  await requireFolder(folder, what);
+  const known = new Set(imageExtensions);
+  const images: string[] = [];
+  const others: string[] = [];
+  const visited = new Set<string>();
+  const pending = [folder];
+  for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+    const resolved = await realpath(path);
+    if (visited.has(resolved)) continue;
+    visited.add(resolved);
+    for (const entry of await entriesOf(path, what)) {
+      const entryPath = join(path, entry.name);
+      const kind = await kindOf(entry, entryPath);
+      if (kind === 'folder') pending.push(entryPath);
+      else if (kind === 'file') {
+        (known.has(extname(entry.name).toLowerCase()) ? images : others).push(entryPath);
+      }
+    }
+  }
+  if (images.length === 0) {
+    throw new DnnScalerError(
+      'invalid-argument',
+      `${what} must hold images (${imageExtensions.join(', ')}); ` +
+        `${JSON.stringify(folder)} holds no images: found ${describeFiles(others)}`,
+    );
+  }
+  return images.sort();
+}
+
+async function requireFolder(folder: string, what: string): Promise<void> {
+  let isFolder: boolean;
+  try {
+    isFolder = (await stat(folder)).isDirectory();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unreadable(folder, what, error);
+    throw new DnnScalerError(
+      'not-found',
+      `${what} must be a folder of images; ${JSON.stringify(folder)} does not exist`,
+      { cause: error },
+    );
+  }
+  if (isFolder) return;
+  throw new DnnScalerError(
+    'invalid-argument',
+    `${what} must be a folder of images; ${JSON.stringify(folder)} is not a folder`,
+  );
+}
+
+/** Sorted in reverse, since folders are taken from the end: the first name is walked first. */
+async function entriesOf(folder: string, what: string): Promise<Dirent[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries
+      .filter((entry) => !entry.name.startsWith('.'))
+      .sort((a, b) => (a.name < b.name ? 1 : -1));
+  } catch (error) {
+    throw unreadable(folder, what, error);
+  }
+}
+
+async function kindOf(entry: Dirent, path: string): Promise<'file' | 'folder' | 'neither'> {
+  let node: Pick<Dirent, 'isFile' | 'isDirectory'> = entry;
+  if (entry.isSymbolicLink()) {
+    try {
+      node = await stat(path);
+    } catch {
+      return 'neither'; // a link that leads nowhere
+    }
+  }
+  if (node.isDirectory()) return 'folder';
+  return node.isFile() ? 'file' : 'neither';
+}
+
+function unreadable(folder: string, what: string, error: unknown): DnnScalerError {
+  const { message } = toDnnScalerError(error);
+  return new DnnScalerError(
+    'invalid-argument',
+    `${what} must be a folder that can be read; ${JSON.stringify(folder)}: ${message}`,
+    { cause: error },
+  );
+}
+
+/** `3 files (.txt)`, `nothing`. */
+function describeFiles(paths: readonly string[]): string {
+  if (paths.length === 0) return 'nothing';
+  const extensions = [...new Set(paths.map((path) => extname(path) || 'no extension'))].sort();
+  const shown = extensions.slice(0, 5).join(', ');
+  const more = extensions.length > 5 ? ', ...' : '';
+  return `${paths.length} file${paths.length === 1 ? '' : 's'} (${shown}${more})`;
+}

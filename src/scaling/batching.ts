@@ -1,0 +1,129 @@
+import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
+import {
+  batchSizeBinds,
+  controlledLatencyMs,
+  describeStanding,
+  standingOf,
+} from './assessment.ts';
+import type { KnobReading } from './knob-memory.ts';
+import { KnobMemory } from './knob-memory.ts';
+import type { Decision, Observation, Scaler } from './scaler.ts';
+
+export interface BatchingOptions {
+  readonly limits: KnobLimits;
+  /** What the profiler measured, by batch size, with one instance: narrows the search. */
+  readonly known?: ReadonlyMap<number, KnobReading>;
+  /** Limit of the SLO in ms; used with `known` to choose the first batch size. */
+  readonly limitMs?: number;
+}
+
+/**
+ * The paper's Batching: a pseudo-binary search for the largest batch size whose latency at the
+ * SLO's percentile stays within the SLO, with a single instance. It doubles as the search for the
+ * batch size of highest throughput where that comes earlier: a larger batch without more
+ * throughput counts as too large.
+ *
+ * Differs from the authors' code, which could run past its largest batch, had no guard against
+ * oscillation and kept a stale bracket for ever: here the bracket is derived from readings, which
+ * are dropped when the latency at the batch size in use shows that conditions have changed.
+ */
+export class BatchingScaler implements Scaler {
+  readonly name = 'batching';
+  readonly approach = 'batching';
+  readonly profile = null;
+  readonly wants = 'percentile';
+  readonly #limits: KnobLimits;
+  readonly #memory = new KnobMemory();
+  readonly #first: number;
+  /** The batch size last asked for; an engine may reach less. */
+  #asked: number;
+
+  constructor(options: BatchingOptions) {
+    this.#limits = options.limits;
+    const { minBatchSize } = options.limits;
+    let start = minBatchSize;
+    if (options.known !== undefined && options.limitMs !== undefined) {
+      for (const [batchSize, reading] of options.known) this.#memory.record(batchSize, reading);
+      const best = this.#memory.best(options.limitMs) ?? minBatchSize;
+      start = this.#larger(best, options.limitMs) ?? best;
+    }
+    this.#first = start;
+    this.#asked = start;
+  }
+
+  first(): OperatingPoint {
+    return { batchSize: this.#first, instances: 1 };
+  }
+
+  decide(observation: Observation): Decision {
+    const current = observation.point.batchSize;
+    const { limitMs } = observation.slo;
+    const why = describeStanding(observation);
+    const at = (batchSize: number): OperatingPoint => ({ batchSize, instances: 1 });
+    const hold = (note: string): Decision => ({
+      point: at(current),
+      kind: 'hold',
+      reason: `${why}: ${note}`,
+    });
+    const moveTo = (batchSize: number, because = why): Decision => {
+      this.#asked = batchSize;
+      return {
+        point: at(batchSize),
+        kind: 'move',
+        reason: `${because}: batch ${current} -> ${batchSize}`,
+      };
+    };
+
+    if (this.#asked > current) this.#memory.recordUnreachable(this.#asked);
+    this.#asked = current;
+    this.#memory.record(current, {
+      latencyMs: controlledLatencyMs(observation),
+      throughputPerS: observation.throughputPerS,
+    });
+    const standing = standingOf(observation);
+    if (standing === 'over') {
+      const smaller = this.#smaller(current, limitMs);
+      return smaller === undefined
+        ? { ...hold('already at the smallest batch'), infeasible: true }
+        : moveTo(smaller);
+    }
+    if (!batchSizeBinds(observation)) return hold('batches are not full, more would not help');
+
+    const best = this.#memory.best(limitMs);
+    if (best !== undefined && best < current && this.#memory.fallsShortOf(best, current)) {
+      const next = this.#larger(best, limitMs) ?? best;
+      return moveTo(next, `throughput is lower than at batch ${best}`);
+    }
+    if (standing === 'within') return hold('in the band, hold');
+    if (current >= this.#limits.maxBatchSize) return hold('already at the largest batch');
+    const larger = this.#larger(current, limitMs);
+    if (larger !== undefined && !this.#memory.gainedNothingAt(current, limitMs)) {
+      return moveTo(larger);
+    }
+    this.#memory.tire(current);
+    return hold(
+      larger === undefined
+        ? 'larger batches are known to break the SLO or to bring nothing'
+        : 'larger batches no longer raise throughput',
+    );
+  }
+
+  /** Halfway from `from` to the smallest batch known to be too large, or to the largest allowed. */
+  #larger(from: number, limitMs: number): number | undefined {
+    const tooLarge = this.#memory.smallestUselessAbove(from, limitMs);
+    if (tooLarge === undefined) {
+      const middle = Math.ceil((from + this.#limits.maxBatchSize) / 2);
+      return middle > from ? middle : undefined;
+    }
+    const middle = Math.floor((from + tooLarge) / 2);
+    return middle > from ? middle : undefined;
+  }
+
+  /** Halfway from `from` down to the largest batch known to be within the SLO, or to the smallest. */
+  #smaller(from: number, limitMs: number): number | undefined {
+    const { minBatchSize } = this.#limits;
+    if (from <= minBatchSize) return undefined;
+    const fits = this.#memory.largestWithinBelow(from, limitMs) ?? minBatchSize;
+    return Math.max(minBatchSize, Math.floor((from + fits) / 2));
+  }
+}

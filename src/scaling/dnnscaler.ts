@@ -1,0 +1,73 @@
+import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
+import { formatPoint, sameKnobs } from '../operating-point.ts';
+import { BatchingScaler } from './batching.ts';
+import type { InstanceLatencyEstimator } from './multi-tenancy.ts';
+import { MultiTenancyScaler } from './multi-tenancy.ts';
+import { Profiler, describeProfile } from './profiler.ts';
+import type { Approach, Decision, Observation, ProfileReport, Scaler } from './scaler.ts';
+
+/**
+ * The paper's method: profile once, choose the knob that helps this network more on this machine,
+ * then scale that knob. The chosen scaler starts from what the profiler measured.
+ */
+export class DnnScaler implements Scaler {
+  readonly name = 'dnnscaler';
+  readonly #limits: KnobLimits;
+  readonly #estimate: InstanceLatencyEstimator;
+  readonly #profiler: Profiler;
+  #profile: ProfileReport | null = null;
+  #chosen: Scaler | null = null;
+
+  constructor(limits: KnobLimits, estimate: InstanceLatencyEstimator) {
+    this.#limits = limits;
+    this.#estimate = estimate;
+    this.#profiler = new Profiler(limits);
+  }
+
+  get approach(): Approach | null {
+    return this.#profile?.approach ?? null;
+  }
+
+  get profile(): ProfileReport | null {
+    return this.#profile;
+  }
+
+  get wants(): 'percentile' | 'throughput' {
+    return this.#chosen?.wants ?? 'throughput';
+  }
+
+  first(): OperatingPoint {
+    return this.#profiler.next() as OperatingPoint;
+  }
+
+  decide(observation: Observation): Decision {
+    if (this.#chosen !== null) return this.#chosen.decide(observation);
+    this.#profiler.record(observation);
+    const next = this.#profiler.next();
+    if (next !== undefined) {
+      const measured = `measured ${formatPoint(observation.point)}`;
+      return { point: next, kind: 'probe', reason: `${measured}: probe ${formatPoint(next)}` };
+    }
+    this.#profile = this.#profiler.report();
+    this.#chosen = this.#choose(this.#profile.approach, observation.slo.limitMs);
+    const point = this.#chosen.first();
+    return {
+      point,
+      kind: sameKnobs(point, observation.point) ? 'hold' : 'move',
+      reason: `${describeProfile(this.#profile)}: start at ${formatPoint(point)}`,
+    };
+  }
+
+  #choose(approach: Approach, limitMs: number): Scaler {
+    const limits = this.#limits;
+    if (approach === 'batching') {
+      return new BatchingScaler({ limits, known: this.#profiler.readings('batchSize'), limitMs });
+    }
+    return new MultiTenancyScaler({
+      limits,
+      estimate: this.#estimate,
+      known: this.#profiler.readings('instances'),
+      limitMs,
+    });
+  }
+}

@@ -1,0 +1,88 @@
+import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
+import { formatPerS } from '../units.ts';
+import { controlledLatencyMs } from './assessment.ts';
+import type { KnobReading } from './knob-memory.ts';
+import { probedInstances } from './multi-tenancy.ts';
+import type { Approach, Observation, ProfileReport } from './scaler.ts';
+
+/** Batch size of the paper's Batching probe. */
+const probedBatchSize = 32;
+
+/**
+ * The paper's profiler: measures throughput at (1,1), (32,1) and (1,8), bounded by what the engine
+ * can do, and chooses the knob with the larger throughput improvement TI:
+ *
+ *     TI_B  = (throughput(32,1) / throughput(1,1) - 1) x 100
+ *     TI_MT = (throughput(1,8)  / throughput(1,1) - 1) x 100      (arXiv 2308.13803)
+ *
+ * A knob that the engine does not have has an improvement of 0.
+ */
+export class Profiler {
+  readonly #points: OperatingPoint[];
+  readonly #base: OperatingPoint;
+  readonly #probes: { point: OperatingPoint; throughputPerS: number; latencyMs: number }[] = [];
+
+  constructor(limits: KnobLimits) {
+    const { minBatchSize, maxBatchSize, maxInstances } = limits;
+    const batchSize = Math.max(minBatchSize, Math.min(probedBatchSize, maxBatchSize));
+    const instances = Math.min(probedInstances, maxInstances);
+    this.#base = { batchSize: minBatchSize, instances: 1 };
+    this.#points = [this.#base];
+    if (batchSize > minBatchSize) this.#points.push({ batchSize, instances: 1 });
+    if (instances > 1) this.#points.push({ batchSize: minBatchSize, instances });
+  }
+
+  /** The next point to measure; undefined once all were measured. */
+  next(): OperatingPoint | undefined {
+    return this.#points[this.#probes.length];
+  }
+
+  /** Takes in what was measured at the point last asked for. */
+  record(observation: Observation): void {
+    this.#probes.push({
+      point: observation.point,
+      throughputPerS: observation.throughputPerS,
+      latencyMs: controlledLatencyMs(observation),
+    });
+  }
+
+  /** What was found; call once `next()` is undefined. */
+  report(): ProfileReport {
+    const basePerS = this.#probes[0]?.throughputPerS ?? Number.NaN;
+    const improvement = (fits: (point: OperatingPoint) => boolean): number => {
+      const probe = this.#probes.slice(1).find(({ point }) => fits(point));
+      return probe === undefined ? 0 : (probe.throughputPerS / basePerS - 1) * 100;
+    };
+    const tiBatchingPercent = improvement((point) => point.batchSize > this.#base.batchSize);
+    const tiMultiTenancyPercent = improvement((point) => point.instances > 1);
+    const approach: Approach =
+      tiBatchingPercent > tiMultiTenancyPercent ? 'batching' : 'multi-tenancy';
+    return { probes: [...this.#probes], tiBatchingPercent, tiMultiTenancyPercent, approach };
+  }
+
+  /** Readings along one knob, with the other at its lowest: what its scaler starts from. */
+  readings(knob: 'batchSize' | 'instances'): Map<number, KnobReading> {
+    const other = knob === 'batchSize' ? 'instances' : 'batchSize';
+    const readings = new Map<number, KnobReading>();
+    for (const { point, latencyMs, throughputPerS } of this.#probes) {
+      if (point[other] === this.#base[other]) {
+        readings.set(point[knob], { latencyMs, throughputPerS });
+      }
+    }
+    return readings;
+  }
+}
+
+/** The verdict in words: `Multi-Tenancy: TI_MT +106% against TI_B -23% over 15.7/s at batch 1`. */
+export function describeProfile(report: ProfileReport): string {
+  const batching = `TI_B ${signed(report.tiBatchingPercent)}`;
+  const multiTenancy = `TI_MT ${signed(report.tiMultiTenancyPercent)}`;
+  const base = `over ${formatPerS(report.probes[0]?.throughputPerS ?? Number.NaN)} at one instance of the smallest batch`;
+  return report.approach === 'batching'
+    ? `Batching: ${batching} against ${multiTenancy} ${base}`
+    : `Multi-Tenancy: ${multiTenancy} against ${batching} ${base}`;
+}
+
+function signed(percent: number): string {
+  return `${percent < 0 ? '' : '+'}${percent.toFixed(0)}%`;
+}

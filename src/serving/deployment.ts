@@ -1,0 +1,226 @@
+import type { Clock, TimerHandle } from '../clock.ts';
+import type { Engine, EngineHealth } from '../engines/engine.ts';
+import { DnnScalerError } from '../errors.ts';
+import type { OperatingPoint } from '../operating-point.ts';
+import { sameKnobs } from '../operating-point.ts';
+import type { Decision, Scaler } from '../scaling/scaler.ts';
+import type { Slo } from '../slo.ts';
+import { formatMs } from '../units.ts';
+import type { Settle } from './dispatcher.ts';
+import { Dispatcher } from './dispatcher.ts';
+import type { WindowPolicy, WindowSample } from './measurement.ts';
+import { Measurement, defaultWindowPolicy } from './measurement.ts';
+
+/** A closed window, and what the scaler made of it. */
+export interface WindowReport {
+  readonly point: OperatingPoint;
+  readonly sample: WindowSample;
+  readonly slo: Slo;
+  readonly decision: Decision;
+}
+
+/** Told what a deployment does; every method may be left out. */
+export interface DeploymentListener {
+  onWindow?(report: WindowReport): void;
+  /** A new point took effect, `tookMs` after it was asked for; `error` says why it fell short. */
+  onPoint?(point: OperatingPoint, tookMs: number, error: DnnScalerError | null): void;
+  onHealth?(health: EngineHealth): void;
+}
+
+export interface DeploymentOptions<Row, Reply> {
+  readonly engine: Engine<Row, Reply>;
+  readonly scaler: Scaler;
+  readonly slo: Slo;
+  readonly clock: Clock;
+  readonly windows?: Partial<WindowPolicy>;
+  readonly listener?: DeploymentListener;
+}
+
+type Phase = 'new' | 'starting' | 'serving' | 'changing' | 'closing' | 'closed';
+
+/**
+ * A model being served: queue, batcher, engine and the loop in which a scaler turns the knobs.
+ * Rows go in one by one; each is answered exactly once. The engine belongs to the caller, who
+ * closes it after `drain`.
+ */
+export class Deployment<Row = unknown, Reply = unknown> {
+  readonly #engine: Engine<Row, Reply>;
+  readonly #scaler: Scaler;
+  readonly #clock: Clock;
+  readonly #listener: DeploymentListener;
+  readonly #policy: WindowPolicy;
+  readonly #dispatcher: Dispatcher<Row, Reply>;
+  #slo: Slo;
+  #phase: Phase = 'new';
+  #measurement: Measurement | null = null;
+  #unsettled = 0;
+  #health: EngineHealth = { ready: false, message: 'not started' };
+  #drainTimer: TimerHandle;
+  readonly #onDrained: (() => void)[] = [];
+
+  constructor(options: DeploymentOptions<Row, Reply>) {
+    this.#engine = options.engine;
+    this.#scaler = options.scaler;
+    this.#clock = options.clock;
+    this.#slo = options.slo;
+    this.#listener = options.listener ?? {};
+    this.#policy = { ...defaultWindowPolicy, ...options.windows };
+    this.#dispatcher = new Dispatcher(options.engine, options.clock, options.slo.limitMs, {
+      onAnswered: (batch, endedMs) => {
+        if (batch.epoch !== this.#dispatcher.epoch || this.#phase !== 'serving') return;
+        this.#measurement?.recordCall(
+          batch.dispatchedMs,
+          endedMs,
+          batch.requests.length,
+          (i) => (batch.requests[i] as (typeof batch.requests)[0]).arrivalMs,
+          this.#slo,
+        );
+        this.#decideIfDue(endedMs);
+      },
+      onFailed: (batch) => {
+        this.#measurement?.recordErrors(batch.requests.length);
+      },
+    });
+  }
+
+  get slo(): Slo {
+    return this.#slo;
+  }
+
+  get scaler(): Scaler {
+    return this.#scaler;
+  }
+
+  /** The point in effect; null before the start. */
+  get point(): OperatingPoint | null {
+    return this.#measurement?.point ?? null;
+  }
+
+  get health(): EngineHealth {
+    return this.#health;
+  }
+
+  /** Rows waiting for an instance. */
+  get queued(): number {
+    return this.#dispatcher.queued;
+  }
+
+  /** Rows accepted and not yet answered. */
+  get unsettled(): number {
+    return this.#unsettled;
+  }
+
+  /** Brings the engine to the scaler's first point; `done` gets the error if it cannot get there. */
+  start(done: (error: DnnScalerError | null) => void): void {
+    if (this.#phase !== 'new') throw new DnnScalerError('internal', 'a deployment starts only once');
+    this.#phase = 'starting';
+    this.#engine.listen({
+      onCapacity: () => {
+        this.#dispatcher.pump();
+      },
+      onHealth: (health) => {
+        this.#health = health;
+        this.#listener.onHealth?.(health);
+      },
+    });
+    this.#change(this.#scaler.first(), (error) => {
+      if (error === null) this.#health = { ready: true };
+      done(error);
+    });
+  }
+
+  /** Accepts one row; `settle` is called exactly once, with its reply or with an error. */
+  submit(row: Row, settle: Settle<Reply>): void {
+    if (this.#phase === 'new' || this.#phase === 'closing' || this.#phase === 'closed') {
+      const state = this.#phase === 'new' ? 'not started yet' : 'shutting down';
+      settle(new DnnScalerError('unavailable', `the deployment is ${state}`), undefined);
+      return;
+    }
+    this.#unsettled += 1;
+    this.#measurement?.recordArrival();
+    this.#dispatcher.submit(row, (error, reply) => {
+      this.#unsettled -= 1;
+      settle(error, reply);
+      if (this.#phase === 'closing') this.#finishDrain();
+    });
+  }
+
+  /** The same, as a promise. */
+  infer(row: Row): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      this.submit(row, (error, reply) => {
+        if (error === null) resolve(reply as Reply);
+        else reject(error);
+      });
+    });
+  }
+
+  /** Changes the objective while serving; the scaler follows from its next decision on. */
+  setSlo(slo: Slo): void {
+    this.#slo = slo;
+    this.#dispatcher.setSloLimit(slo.limitMs);
+  }
+
+  /**
+   * Accepts no more rows; `drained` is called once every accepted one has been answered. Rows still
+   * waiting for an instance after `limitMs` are answered with an error.
+   */
+  drain(limitMs: number, drained: () => void): void {
+    this.#onDrained.push(drained);
+    if (this.#phase === 'closing') return;
+    if (this.#phase !== 'closed') {
+      this.#phase = 'closing';
+      this.#drainTimer = this.#clock.setTimer(limitMs, () => {
+        this.#dispatcher.failQueued(
+          new DnnScalerError('unavailable', `not answered within ${formatMs(limitMs)} of shutting down`),
+        );
+      });
+    }
+    this.#finishDrain();
+  }
+
+  #finishDrain(): void {
+    if (this.#unsettled > 0) return;
+    this.#phase = 'closed';
+    this.#clock.clearTimer(this.#drainTimer);
+    for (const drained of this.#onDrained.splice(0)) drained();
+  }
+
+  #decideIfDue(nowMs: number): void {
+    const measurement = this.#measurement as Measurement;
+    if (!measurement.isComplete(nowMs, this.#slo, this.#scaler.wants)) return;
+    const sample = measurement.close(nowMs);
+    const decision = this.#scaler.decide(measurement.observe(this.#slo));
+    this.#listener.onWindow?.({ point: measurement.point, sample, slo: this.#slo, decision });
+    if (!asksForChange(decision.point, measurement.point)) return;
+    this.#phase = 'changing';
+    this.#change(decision.point, () => undefined);
+  }
+
+  /** Samples are dropped until the point has taken effect, so that no window straddles a change. */
+  #change(point: OperatingPoint, done: (error: DnnScalerError | null) => void): void {
+    const askedMs = this.#clock.nowMs();
+    this.#engine.apply(point, (error, reached) => {
+      if (error !== null && this.#measurement === null) {
+        done(error);
+        return;
+      }
+      const nowMs = this.#clock.nowMs();
+      // The first call of each instance after a change is slower than those that follow.
+      this.#measurement = new Measurement(reached, this.#policy, nowMs, reached.instances);
+      if (this.#phase !== 'closing' && this.#phase !== 'closed') this.#phase = 'serving';
+      this.#dispatcher.setBatchSize(reached.batchSize);
+      this.#listener.onPoint?.(reached, nowMs - askedMs, error);
+      done(error);
+    });
+  }
+}
+
+/** Threads count only where the scaler chose them itself. */
+function asksForChange(asked: OperatingPoint, current: OperatingPoint): boolean {
+  return (
+    !sameKnobs(asked, current) ||
+    (asked.threadsPerInstance !== undefined &&
+      asked.threadsPerInstance !== current.threadsPerInstance)
+  );
+}

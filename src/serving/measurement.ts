@@ -1,0 +1,223 @@
+import type { OperatingPoint } from '../operating-point.ts';
+import type { Observation } from '../scaling/scaler.ts';
+import type { Slo } from '../slo.ts';
+import { summarizeLatencies } from '../telemetry/latency-summary.ts';
+import { samplesFor } from '../telemetry/quantile.ts';
+import { SampleBuffer } from '../telemetry/sample-buffer.ts';
+
+/** What was measured in one window: all of it at one operating point. */
+export interface WindowSample {
+  readonly startMs: number;
+  readonly durationMs: number;
+  readonly calls: number;
+  readonly rows: number;
+  readonly busyMs: number;
+  readonly arrivals: number;
+  readonly shed: number;
+  readonly errors: number;
+  /** Rows answered within the SLO's limit. */
+  readonly withinSlo: number;
+  readonly executionMs: Float64Array;
+  readonly requestMs: Float64Array;
+}
+
+/** When a window has seen enough. */
+export interface WindowPolicy {
+  /** A window that claims a percentile lasts at least this long, in ms. */
+  readonly minMs: number;
+  /** The same for a window that only measures throughput. */
+  readonly throughputMinMs: number;
+  /** Calls of a throughput window, at least. */
+  readonly throughputMinCalls: number;
+  /** Windows that one observation may span, at most. */
+  readonly horizonWindows: number;
+}
+
+export const defaultWindowPolicy: WindowPolicy = {
+  minMs: 1000,
+  throughputMinMs: 1000,
+  throughputMinCalls: 8,
+  horizonWindows: 8,
+};
+
+/** A window may take this many times the calls it needs while the verdict is a close one. */
+const closeCallFactor = 3;
+/** Standard deviations between the share over the SLO and its allowance that settle a verdict. */
+const clearDeviations = 1;
+/** A window ends early once this many times the calls allowed over the SLO were over it. */
+const hopelessFactor = 2;
+
+/**
+ * Collects what happens at one operating point and cuts it into windows. The first calls after a
+ * change never count. A window that claims a percentile ends when it has the calls to claim it and
+ * they do not leave the verdict in doubt, or early when the SLO is broken beyond repair.
+ */
+export class Measurement {
+  readonly point: OperatingPoint;
+  readonly #policy: WindowPolicy;
+  #callsToSkip: number;
+  #startMs: number;
+  #calls = 0;
+  #callsOver = 0;
+  #rows = 0;
+  #busyMs = 0;
+  #arrivals = 0;
+  #shed = 0;
+  #errors = 0;
+  #withinSlo = 0;
+  readonly #executionMs = new SampleBuffer();
+  readonly #requestMs = new SampleBuffer();
+  readonly #windows: WindowSample[] = [];
+
+  /** @param callsToSkip first calls after the change, which do not count */
+  constructor(point: OperatingPoint, policy: WindowPolicy, nowMs: number, callsToSkip: number) {
+    this.point = point;
+    this.#policy = policy;
+    this.#startMs = nowMs;
+    this.#callsToSkip = callsToSkip;
+  }
+
+  recordArrival(): void {
+    this.#arrivals += 1;
+  }
+
+  recordErrors(rows: number): void {
+    this.#errors += rows;
+  }
+
+  /**
+   * Records one answered call.
+   *
+   * @param arrivalMs of row i of the call, for i in 0..rows-1
+   */
+  recordCall(
+    dispatchedMs: number,
+    endedMs: number,
+    rows: number,
+    arrivalMs: (index: number) => number,
+    slo: Slo,
+  ): void {
+    if (this.#callsToSkip > 0) {
+      this.#callsToSkip -= 1;
+      if (this.#callsToSkip === 0) this.#restart(endedMs);
+      return;
+    }
+    this.#calls += 1;
+    this.#rows += rows;
+    this.#busyMs += endedMs - dispatchedMs;
+    this.#executionMs.push(endedMs - dispatchedMs);
+    let within = 0;
+    for (let i = 0; i < rows; i += 1) {
+      const latencyMs = endedMs - arrivalMs(i);
+      this.#requestMs.push(latencyMs);
+      if (latencyMs <= slo.limitMs) within += 1;
+    }
+    this.#withinSlo += within;
+    if (within < rows) this.#callsOver += 1;
+  }
+
+  /** Whether the window has seen enough for a decision. */
+  isComplete(nowMs: number, slo: Slo, wants: 'percentile' | 'throughput'): boolean {
+    const elapsedMs = nowMs - this.#startMs;
+    const policy = this.#policy;
+    if (wants === 'throughput') {
+      return (
+        elapsedMs >= policy.throughputMinMs &&
+        this.#calls >= Math.max(policy.throughputMinCalls, 2 * this.point.instances)
+      );
+    }
+    const needed = samplesFor(slo.percentile);
+    const allowedShare = 1 - slo.percentile;
+    const progress = Math.min(this.#calls / needed, elapsedMs / policy.minMs);
+    if (progress < 1) {
+      const finalCalls = this.#calls / Math.max(progress, 1e-9);
+      return this.#callsOver > Math.max(2, hopelessFactor * allowedShare * finalCalls);
+    }
+    if (this.#calls >= closeCallFactor * needed) return true;
+    const deviation = Math.sqrt(this.#calls * allowedShare * slo.percentile);
+    const excess = this.#callsOver - allowedShare * this.#calls;
+    return Math.abs(excess) >= clearDeviations * deviation;
+  }
+
+  /** Ends the window; the next one starts now. */
+  close(nowMs: number): WindowSample {
+    const window: WindowSample = {
+      startMs: this.#startMs,
+      durationMs: nowMs - this.#startMs,
+      calls: this.#calls,
+      rows: this.#rows,
+      busyMs: this.#busyMs,
+      arrivals: this.#arrivals,
+      shed: this.#shed,
+      errors: this.#errors,
+      withinSlo: this.#withinSlo,
+      executionMs: this.#executionMs.toArray(),
+      requestMs: this.#requestMs.toArray(),
+    };
+    this.#windows.push(window);
+    if (this.#windows.length > this.#policy.horizonWindows) this.#windows.shift();
+    this.#restart(nowMs);
+    return window;
+  }
+
+  /** What a decision sees: the latest windows at this point, as many as the verdict needs. */
+  observe(slo: Slo): Observation {
+    const horizonCalls = this.#policy.horizonWindows * samplesFor(slo.percentile);
+    const latest: WindowSample[] = [];
+    let calls = 0;
+    for (let i = this.#windows.length - 1; i >= 0 && calls < horizonCalls; i -= 1) {
+      const window = this.#windows[i] as WindowSample;
+      latest.push(window);
+      calls += window.calls;
+    }
+    return observationOf(latest, this.point, slo);
+  }
+
+  #restart(nowMs: number): void {
+    this.#startMs = nowMs;
+    this.#calls = 0;
+    this.#callsOver = 0;
+    this.#rows = 0;
+    this.#busyMs = 0;
+    this.#arrivals = 0;
+    this.#shed = 0;
+    this.#errors = 0;
+    this.#withinSlo = 0;
+    this.#executionMs.clear();
+    this.#requestMs.clear();
+  }
+}
+
+/** Joins windows measured at one point. */
+function observationOf(
+  windows: readonly WindowSample[],
+  point: OperatingPoint,
+  slo: Slo,
+): Observation {
+  const total = (of: (window: WindowSample) => number): number =>
+    windows.reduce((sum, window) => sum + of(window), 0);
+  const durationMs = total((window) => window.durationMs);
+  const calls = total((window) => window.calls);
+  const rows = total((window) => window.rows);
+  return {
+    point,
+    slo,
+    durationMs,
+    calls,
+    rows,
+    throughputPerS: (rows / durationMs) * 1000,
+    executionLatency: summarizeLatencies(
+      windows.map((window) => window.executionMs),
+      slo.percentile,
+    ),
+    requestLatency: summarizeLatencies(
+      windows.map((window) => window.requestMs),
+      slo.percentile,
+    ),
+    batchFill: calls === 0 ? 0 : rows / (calls * point.batchSize),
+    busyShare: Math.min(1, total((window) => window.busyMs) / (point.instances * durationMs)),
+    arrivals: total((window) => window.arrivals),
+    shed: total((window) => window.shed),
+    errors: total((window) => window.errors),
+  };
+}

@@ -1,0 +1,144 @@
+import type { OperatingPoint } from '../operating-point.ts';
+import type { Approach, Decision, ProfileReport } from '../scaling/scaler.ts';
+import type { Slo } from '../slo.ts';
+import { summarizeLatencies } from '../telemetry/latency-summary.ts';
+import type { WindowReport } from './deployment.ts';
+import { steadyStretch } from './steady-state.ts';
+
+/** One window of a run, as it is reported. */
+export interface RunWindow {
+  /** End of the window, in ms since the run began. */
+  readonly timeMs: number;
+  readonly durationMs: number;
+  readonly point: OperatingPoint;
+  readonly throughputPerS: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  /** The latency at the SLO's percentile, which the scaler controls. */
+  readonly controlledMs: number;
+  readonly sloLimitMs: number;
+  readonly sloAttainment: number;
+  readonly calls: number;
+  readonly batchFill: number;
+  readonly decision: Decision['kind'];
+  readonly reason: string;
+}
+
+/**
+ * - `held`: the SLO was held in steady state.
+ * - `not-held`: it was not, though a lower operating point was left to go to.
+ * - `infeasible`: it was not, at the lowest operating point there is.
+ */
+export type Verdict = 'held' | 'not-held' | 'infeasible';
+
+/** What a run found. Figures speak of steady state: from the last change of the point on. */
+export interface RunResult {
+  readonly engine: string;
+  /** True when the figures come from a model of a machine rather than from one. */
+  readonly simulated: boolean;
+  readonly scaler: string;
+  readonly approach: Approach | null;
+  readonly profile: Omit<ProfileReport, 'approach'> | null;
+  readonly operatingPoint: OperatingPoint;
+  readonly throughputPerS: number;
+  readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number };
+  /** Steady-state latency at the SLO's percentile. */
+  readonly controlledMs: number;
+  readonly slo: Slo;
+  /** Share of the requests in steady state that were answered within the SLO's limit. */
+  readonly sloAttainment: number;
+  readonly verdict: Verdict;
+  /** False when the point was still changing near the end: figures then speak of the last half. */
+  readonly steady: boolean;
+  /** Probes and moves until steady state. */
+  readonly decisionsToSteady: number;
+  /** Measured time in steady state, in ms. */
+  readonly steadyMs: number;
+  readonly durationMs: number;
+  readonly requests: { readonly answered: number; readonly failed: number };
+  readonly windows: readonly RunWindow[];
+  /** Changes of the operating point and what they cost. */
+  readonly changes: readonly PointChange[];
+  /** What a reader should know, in sentences. */
+  readonly notes: readonly string[];
+}
+
+export interface PointChange {
+  readonly timeMs: number;
+  readonly point: OperatingPoint;
+  readonly tookMs: number;
+}
+
+export function describeWindow(report: WindowReport, runStartMs: number): RunWindow {
+  const { sample, slo, point, decision } = report;
+  const latency = summarizeLatencies([sample.requestMs], slo.percentile);
+  return {
+    timeMs: sample.startMs + sample.durationMs - runStartMs,
+    durationMs: sample.durationMs,
+    point,
+    throughputPerS: (sample.rows / sample.durationMs) * 1000,
+    p50Ms: latency.p50Ms,
+    p95Ms: latency.p95Ms,
+    p99Ms: latency.p99Ms,
+    controlledMs: latency.atPercentileMs,
+    sloLimitMs: slo.limitMs,
+    sloAttainment: sample.withinSlo / sample.rows,
+    calls: sample.calls,
+    batchFill: sample.rows / (sample.calls * point.batchSize),
+    decision: decision.kind,
+    reason: decision.reason,
+  };
+}
+
+/** Figures of the steady stretch of a run. */
+export interface SteadyFigures {
+  readonly operatingPoint: OperatingPoint;
+  readonly throughputPerS: number;
+  readonly latencyMs: RunResult['latencyMs'];
+  readonly controlledMs: number;
+  readonly sloAttainment: number;
+  readonly verdict: Verdict;
+  readonly steady: boolean;
+  readonly decisionsToSteady: number;
+  readonly steadyMs: number;
+}
+
+/**
+ * Reduces the windows of a run to its steady-state figures; all NaN without a window.
+ *
+ * @param slo in force at the end, against which the verdict is given
+ */
+export function steadyFigures(
+  reports: readonly WindowReport[],
+  slo: Slo,
+  lastPoint: OperatingPoint,
+): SteadyFigures {
+  const stretch = steadyStretch(reports);
+  const windows = reports.slice(stretch.from);
+  const latency = summarizeLatencies(
+    windows.map(({ sample }) => sample.requestMs),
+    slo.percentile,
+  );
+  const sum = (of: (report: WindowReport) => number): number =>
+    windows.reduce((total, report) => total + of(report), 0);
+  const steadyMs = sum(({ sample }) => sample.durationMs);
+  const rows = sum(({ sample }) => sample.rows);
+  let within = 0;
+  for (const { sample } of windows) {
+    for (const latencyMs of sample.requestMs) if (latencyMs <= slo.limitMs) within += 1;
+  }
+  const last = windows.at(-1);
+  const held = latency.atPercentileMs <= slo.limitMs;
+  return {
+    operatingPoint: last?.point ?? lastPoint,
+    throughputPerS: (rows / steadyMs) * 1000,
+    latencyMs: { p50: latency.p50Ms, p95: latency.p95Ms, p99: latency.p99Ms },
+    controlledMs: latency.atPercentileMs,
+    sloAttainment: within / rows,
+    verdict: held ? 'held' : last?.decision.infeasible === true ? 'infeasible' : 'not-held',
+    steady: stretch.settled,
+    decisionsToSteady: stretch.changesBefore,
+    steadyMs,
+  };
+}

@@ -1,0 +1,196 @@
+import type { Clock, TimerHandle } from '../clock.ts';
+import type { Engine } from '../engines/engine.ts';
+import { DnnScalerError, toDnnScalerError } from '../errors.ts';
+import type { OperatingPoint } from '../operating-point.ts';
+import type { Scaler } from '../scaling/scaler.ts';
+import type { Slo } from '../slo.ts';
+import { ClosedLoop } from '../workload/closed-loop.ts';
+import type { RowSource } from '../workload/row-source.ts';
+import type { DeploymentListener, WindowReport } from './deployment.ts';
+import { Deployment } from './deployment.ts';
+import type { WindowPolicy } from './measurement.ts';
+import type { PointChange, RunResult } from './run-result.ts';
+import { describeWindow, steadyFigures } from './run-result.ts';
+
+export interface TrialOptions<Row, Reply> {
+  readonly engine: Engine<Row, Reply>;
+  readonly scaler: Scaler;
+  readonly slo: Slo;
+  readonly source: RowSource<Row>;
+  readonly clock: Clock;
+  /** How long to run, in ms, counted from when the first point took effect. */
+  readonly durationMs: number;
+  readonly windows?: Partial<WindowPolicy>;
+  readonly listener?: DeploymentListener;
+}
+
+/** How long accepted rows may take to be answered at the end. */
+const drainLimitMs = 30_000;
+
+/** Rows that may fail before the first one is answered: a model that rejects everything. */
+const tolerableFirstFailures = 64;
+
+/**
+ * One run of one scaler: a deployment under a closed loop of `batchSize x instances` rows, for a
+ * given time. Works the same under the machine's clock and under the simulator's.
+ */
+export class Trial<Row, Reply> {
+  readonly deployment: Deployment<Row, Reply>;
+  /** Settles when everything accepted has been answered; rejects when the run could not go on. */
+  readonly finished: Promise<RunResult>;
+  readonly #options: TrialOptions<Row, Reply>;
+  readonly #loop: ClosedLoop<Row>;
+  readonly #reports: WindowReport[] = [];
+  readonly #changes: PointChange[] = [];
+  readonly #notes: string[] = [];
+  #startMs: number;
+  #endTimer: TimerHandle;
+  #answered = 0;
+  #failed = 0;
+  #firstFailure: DnnScalerError | null = null;
+  #abortedBy: DnnScalerError | null = null;
+  #state: 'running' | 'stopping' | 'ended' = 'running';
+  #resolve!: (result: RunResult) => void;
+  #reject!: (error: DnnScalerError) => void;
+
+  constructor(options: TrialOptions<Row, Reply>) {
+    this.#options = options;
+    const { engine, scaler, slo, clock, windows } = options;
+    this.#startMs = clock.nowMs();
+    this.finished = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.deployment = new Deployment<Row, Reply>({
+      engine,
+      scaler,
+      slo,
+      clock,
+      ...(windows && { windows }),
+      listener: this.#listen(options.listener ?? {}),
+    });
+    this.#loop = new ClosedLoop(options.source, (row, settled) => {
+      this.deployment.submit(row, (error) => {
+        if (error === null) this.#answered += 1;
+        else this.#recordFailure(error);
+        settled();
+      });
+    });
+  }
+
+  get isEnded(): boolean {
+    return this.#state === 'ended';
+  }
+
+  start(): this {
+    this.deployment.start((error) => {
+      if (error !== null) {
+        this.#state = 'ended';
+        this.#reject(error);
+        return;
+      }
+      this.#endTimer = this.#options.clock.setTimer(this.#options.durationMs, () => {
+        this.stop();
+      });
+      this.#watchSource();
+    });
+    return this;
+  }
+
+  /** Ends the run early, with what it has: no more rows are submitted, accepted ones are answered. */
+  stop(): void {
+    if (this.#state !== 'running') return;
+    this.#state = 'stopping';
+    const { clock } = this.#options;
+    clock.clearTimer(this.#endTimer);
+    const durationMs = clock.nowMs() - this.#startMs;
+    this.#loop.stop();
+    this.deployment.drain(drainLimitMs, () => {
+      this.#state = 'ended';
+      if (this.#abortedBy === null) this.#resolve(this.#result(durationMs));
+      else this.#reject(this.#abortedBy);
+    });
+  }
+
+  /** What there is to tell so far, in the form of the final result. */
+  interim(): RunResult {
+    return this.#result(this.#options.clock.nowMs() - this.#startMs);
+  }
+
+  #listen(outer: DeploymentListener): DeploymentListener {
+    return {
+      onWindow: (report) => {
+        this.#reports.push(report);
+        outer.onWindow?.(report);
+      },
+      onPoint: (point, tookMs, error) => {
+        const nowMs = this.#options.clock.nowMs();
+        if (this.#changes.length === 0) this.#startMs = nowMs;
+        this.#changes.push({ timeMs: nowMs - this.#startMs, point, tookMs });
+        if (error !== null) this.#note(error.message);
+        outer.onPoint?.(point, tookMs, error);
+        this.#loop.setOutstanding(point.batchSize * point.instances);
+      },
+      onHealth: (health) => {
+        if (health.message !== undefined) this.#note(health.message);
+        outer.onHealth?.(health);
+      },
+    };
+  }
+
+  #note(message: string): void {
+    if (!this.#notes.includes(message)) this.#notes.push(message);
+  }
+
+  #recordFailure(error: DnnScalerError): void {
+    this.#failed += 1;
+    this.#firstFailure ??= error;
+    if (this.#answered === 0 && this.#failed >= tolerableFirstFailures) this.#abort(error);
+  }
+
+  #watchSource(): void {
+    this.#options.source.whenAvailable(() => {
+      const { failure } = this.#options.source;
+      if (failure !== null) this.#abort(failure);
+    });
+  }
+
+  #abort(error: DnnScalerError): void {
+    this.#abortedBy ??= toDnnScalerError(error);
+    this.stop();
+  }
+
+  #result(durationMs: number): RunResult {
+    const { engine, scaler } = this.#options;
+    const { slo } = this.deployment;
+    const lowest: OperatingPoint = { batchSize: engine.limits.minBatchSize, instances: 1 };
+    const notes = [...engine.limits.notes, ...this.#notes];
+    if (this.#reports.length === 0) notes.push('the run ended before its first window was complete');
+    if (this.#firstFailure !== null) {
+      notes.push(`${this.#failed} requests failed, the first with: ${this.#firstFailure.message}`);
+    }
+    return {
+      engine: engine.name,
+      simulated: engine.simulated,
+      scaler: scaler.name,
+      approach: scaler.approach,
+      profile: scaler.profile && {
+        probes: scaler.profile.probes,
+        tiBatchingPercent: scaler.profile.tiBatchingPercent,
+        tiMultiTenancyPercent: scaler.profile.tiMultiTenancyPercent,
+      },
+      slo,
+      ...steadyFigures(this.#reports, slo, this.deployment.point ?? lowest),
+      durationMs,
+      requests: { answered: this.#answered, failed: this.#failed },
+      windows: this.#reports.map((report) => describeWindow(report, this.#startMs)),
+      changes: [...this.#changes],
+      notes,
+    };
+  }
+}
+
+/** Runs a trial to its end. */
+export function runTrial<Row, Reply>(options: TrialOptions<Row, Reply>): Promise<RunResult> {
+  return new Trial(options).start().finished;
+}

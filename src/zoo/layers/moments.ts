@@ -1,0 +1,95 @@
+/** Mean and variance of each channel of an activation, over positions and inputs. */
+export interface Moments {
+  readonly mean: Float64Array;
+  readonly variance: Float64Array;
+}
+
+/** Moments that are worked out when first asked for, since that takes the weights before them. */
+export type LazyMoments = () => Moments;
+
+export function lazily(make: LazyMoments): LazyMoments {
+  let made: Moments | undefined;
+  return () => (made ??= make());
+}
+
+/** The same mean and variance in each of `channels` channels. */
+export function uniformMoments(channels: number, mean: number, variance: number): Moments {
+  return {
+    mean: new Float64Array(channels).fill(mean),
+    variance: new Float64Array(channels).fill(variance),
+  };
+}
+
+/**
+ * Moments after a convolution, its inputs taken as independent of each other: a weighted sum has
+ * the weighted mean, and the variances weighted by the squares.
+ *
+ * @param weights row-major, of dims [filters, channels / groups, kernel height, kernel width]
+ */
+export function afterConvolution(
+  input: Moments,
+  weights: Float32Array,
+  dims: readonly number[],
+  groups: number,
+): Moments {
+  const [filters, channels, height, width] = dims as [number, number, number, number];
+  const window = height * width;
+  const result = uniformMoments(filters, 0, 0);
+  for (let filter = 0; filter < filters; filter += 1) {
+    const firstChannel = Math.floor(filter / (filters / groups)) * channels;
+    let mean = 0;
+    let variance = 0;
+    for (let channel = 0; channel < channels; channel += 1) {
+      let sum = 0;
+      let squares = 0;
+      const start = (filter * channels + channel) * window;
+      for (let i = start; i < start + window; i += 1) {
+        const weight = weights[i] as number;
+        sum += weight;
+        squares += weight * weight;
+      }
+      mean += sum * (input.mean[firstChannel + channel] as number);
+      variance += squares * (input.variance[firstChannel + channel] as number);
+    }
+    result.mean[filter] = mean;
+    result.variance[filter] = variance;
+  }
+  return result;
+}
+
+/** Moments after `activation`, its inputs taken as normally distributed. */
+export function afterActivation(input: Moments, activation: (x: number) => number): Moments {
+  const channels = input.mean.length;
+  const result = uniformMoments(channels, 0, 0);
+  for (let channel = 0; channel < channels; channel += 1) {
+    const mean = input.mean[channel] as number;
+    const deviation = Math.sqrt(input.variance[channel] as number);
+    let first = 0;
+    let second = 0;
+    for (const { z, share } of standardNormal) {
+      const y = activation(mean + deviation * z);
+      first += share * y;
+      second += share * y * y;
+    }
+    result.mean[channel] = first;
+    result.variance[channel] = Math.max(second - first * first, 0);
+  }
+  return result;
+}
+
+/** E[f(x)^2] of a standard normal x. */
+export function meanSquareAfter(activation: (x: number) => number): number {
+  let square = 0;
+  for (const { z, share } of standardNormal) square += share * activation(z) ** 2;
+  return square;
+}
+
+/** The standard normal distribution as 80 points with the share of each. */
+const standardNormal = (() => {
+  const points = Array.from({ length: 80 }, (_, i) => {
+    const z = -4 + (i + 0.5) / 10;
+    return { z, share: Math.exp((-z * z) / 2) };
+  });
+  const total = points.reduce((sum, { share }) => sum + share, 0);
+  return points.map(({ z, share }) => ({ z, share: share / total }));
+})();

@@ -1,0 +1,155 @@
+import { Root } from 'protobufjs/light.js';
+import type { Type } from 'protobufjs/light.js';
+
+/**
+ * The part of the ONNX file format that this package reads and writes, with the message names,
+ * field names and field numbers of the standard (onnx/onnx.proto, IR version 8). It is a
+ * descriptor in code, so that the built package needs no .proto file beside it.
+ */
+const messages = {
+  ModelProto: {
+    fields: {
+      ir_version: { type: 'int64', id: 1 },
+      producer_name: { type: 'string', id: 2 },
+      producer_version: { type: 'string', id: 3 },
+      domain: { type: 'string', id: 4 },
+      model_version: { type: 'int64', id: 5 },
+      doc_string: { type: 'string', id: 6 },
+      graph: { type: 'GraphProto', id: 7 },
+      opset_import: { rule: 'repeated', type: 'OperatorSetIdProto', id: 8 },
+    },
+  },
+  OperatorSetIdProto: {
+    fields: { domain: { type: 'string', id: 1 }, version: { type: 'int64', id: 2 } },
+  },
+  GraphProto: {
+    fields: {
+      node: { rule: 'repeated', type: 'NodeProto', id: 1 },
+      name: { type: 'string', id: 2 },
+      initializer: { rule: 'repeated', type: 'TensorProto', id: 5 },
+      doc_string: { type: 'string', id: 10 },
+      input: { rule: 'repeated', type: 'ValueInfoProto', id: 11 },
+      output: { rule: 'repeated', type: 'ValueInfoProto', id: 12 },
+      value_info: { rule: 'repeated', type: 'ValueInfoProto', id: 13 },
+    },
+  },
+  NodeProto: {
+    fields: {
+      input: { rule: 'repeated', type: 'string', id: 1 },
+      output: { rule: 'repeated', type: 'string', id: 2 },
+      name: { type: 'string', id: 3 },
+      op_type: { type: 'string', id: 4 },
+      attribute: { rule: 'repeated', type: 'AttributeProto', id: 5 },
+      doc_string: { type: 'string', id: 6 },
+      domain: { type: 'string', id: 7 },
+    },
+  },
+  AttributeProto: {
+    fields: {
+      name: { type: 'string', id: 1 },
+      f: { type: 'float', id: 2 },
+      i: { type: 'int64', id: 3 },
+      s: { type: 'bytes', id: 4 },
+      t: { type: 'TensorProto', id: 5 },
+      floats: { rule: 'repeated', type: 'float', id: 7, options: { packed: false } },
+      ints: { rule: 'repeated', type: 'int64', id: 8, options: { packed: false } },
+      type: { type: 'int32', id: 20 },
+    },
+  },
+  TensorProto: {
+    fields: {
+      dims: { rule: 'repeated', type: 'int64', id: 1, options: { packed: false } },
+      data_type: { type: 'int32', id: 2 },
+      name: { type: 'string', id: 8 },
+      raw_data: { type: 'bytes', id: 9 },
+    },
+  },
+  ValueInfoProto: {
+    fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeProto', id: 2 } },
+  },
+  TypeProto: {
+    fields: { tensor_type: { type: 'TensorTypeProto', id: 1 } },
+  },
+  // Nested as TypeProto.Tensor, TensorShapeProto.Dimension in the standard; the bytes are the same.
+  TensorTypeProto: {
+    fields: { elem_type: { type: 'int32', id: 1 }, shape: { type: 'TensorShapeProto', id: 2 } },
+  },
+  TensorShapeProto: {
+    fields: { dim: { rule: 'repeated', type: 'DimensionProto', id: 1 } },
+  },
+  DimensionProto: {
+    fields: { dim_value: { type: 'int64', id: 1 }, dim_param: { type: 'string', id: 2 } },
+  },
+};
+
+const root = Root.fromJSON({ nested: messages });
+
+export interface DimensionProto {
+  dim_value?: number;
+  dim_param?: string;
+}
+
+export interface ValueInfoProto {
+  name: string;
+  type?: { tensor_type?: { elem_type: number; shape?: { dim: DimensionProto[] } } };
+}
+
+export interface TensorProto {
+  dims: number[];
+  data_type: number;
+  name: string;
+  raw_data?: Uint8Array;
+}
+
+export interface AttributeProto {
+  name: string;
+  type?: number;
+  f?: number;
+  i?: number;
+  s?: Uint8Array;
+  t?: TensorProto;
+  floats?: number[];
+  ints?: number[];
+}
+
+export interface NodeProto {
+  input: string[];
+  output: string[];
+  name?: string;
+  op_type: string;
+  attribute: AttributeProto[];
+}
+
+export interface GraphProto {
+  node: NodeProto[];
+  name?: string;
+  initializer: TensorProto[];
+  input: ValueInfoProto[];
+  output: ValueInfoProto[];
+  value_info: ValueInfoProto[];
+}
+
+export interface ModelProto {
+  ir_version: number;
+  producer_name?: string;
+  graph?: GraphProto;
+  opset_import: { domain?: string; version: number }[];
+}
+
+/** Encodes and decodes one message type; decoding shares memory with the input where it can. */
+export interface Codec<T> {
+  encode(message: Partial<T>): Uint8Array;
+  decode(bytes: Uint8Array): T;
+}
+
+function codecOf<T extends object>(type: Type): Codec<T> {
+  return {
+    encode: (message) => type.encode(type.create(message)).finish(),
+    // 64-bit integers are dimensions, versions and small attributes: exact as numbers.
+    decode: (bytes) => type.toObject(type.decode(bytes), { longs: Number, arrays: true }) as T,
+  };
+}
+
+export const modelCodec = codecOf<ModelProto>(root.lookupType('ModelProto'));
+export const graphCodec = codecOf<GraphProto>(root.lookupType('GraphProto'));
+export const tensorCodec = codecOf<TensorProto>(root.lookupType('TensorProto'));

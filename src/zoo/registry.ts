@@ -1,0 +1,28 @@
+import { DnnScalerError } from '../errors.ts';
+import { nearestName } from './nearest-name.ts';
+import type { ZooNetwork } from './network.ts';
+import { danSst } from './networks/deep-averaging.ts';
+import { mobilenetV1 } from './networks/mobilenet-v1.ts';
+import { multVaeMl20m } from './networks/mult-vae.ts';
+
+/** Every network that this package builds; image networks go by their TF-Slim names. */
+export const zooNetworks: readonly ZooNetwork[] = [
+  mobilenetV1(100, 224),
+  mobilenetV1(50, 160),
+  mobilenetV1(25, 128),
+  multVaeMl20m,
+  danSst,
+];
+
+/** @throws DnnScalerError `not-found`, with the names there are and the one that was likely meant */
+export function findNetwork(name: string): ZooNetwork {
+  const found = zooNetworks.find((network) => network.name === name);
+  if (found !== undefined) return found;
+  const names = zooNetworks.map((network) => network.name);
+  const near = nearestName(name, names);
+  throw new DnnScalerError(
+    'not-found',
+    `the zoo has no network ${JSON.stringify(name)}${near === undefined ? '' : ` (did you mean ${near}?)`}; ` +
+      `it has ${names.join(', ')}`,
+  );
+}
