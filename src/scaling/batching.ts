@@ -1,10 +1,5 @@
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
-import {
-  batchSizeBinds,
-  controlledLatencyMs,
-  describeStanding,
-  standingOf,
-} from './assessment.ts';
+import { batchSizeBinds, controlledLatencyMs, describeStanding, standingOf } from './assessment.ts';
 import type { KnobReading } from './knob-memory.ts';
 import { KnobMemory } from './knob-memory.ts';
 import type { Decision, Observation, Scaler } from './scaler.ts';

@@ -53,11 +53,20 @@ function createFixed(name: string, limits: KnobLimits): FixedScaler {
   const point = parsePoint(name.slice('fixed:'.length), 'the fixed point');
   const { minBatchSize, maxBatchSize, maxInstances } = limits;
   if (point.batchSize < minBatchSize || point.batchSize > maxBatchSize) {
-    const range = minBatchSize === maxBatchSize ? `${minBatchSize}` : `${minBatchSize}..${maxBatchSize}`;
-    throw invalidArgument('the fixed batch size', `must be ${range} for this model`, point.batchSize);
+    const range =
+      minBatchSize === maxBatchSize ? `${minBatchSize}` : `${minBatchSize}..${maxBatchSize}`;
+    throw invalidArgument(
+      'the fixed batch size',
+      `must be ${range} for this model`,
+      point.batchSize,
+    );
   }
   if (point.instances > maxInstances) {
-    throw invalidArgument('the fixed count of instances', `must be 1..${maxInstances} here`, point.instances);
+    throw invalidArgument(
+      'the fixed count of instances',
+      `must be 1..${maxInstances} here`,
+      point.instances,
+    );
   }
   return new FixedScaler(point, limits);
 }

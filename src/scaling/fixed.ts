@@ -15,8 +15,7 @@ export class FixedScaler implements Scaler {
   constructor(point: OperatingPoint, limits: KnobLimits) {
     this.#point = clampPoint(point, limits);
     this.name = `fixed:${this.#point.batchSize},${this.#point.instances}`;
-    this.#isLowest =
-      this.#point.batchSize === limits.minBatchSize && this.#point.instances === 1;
+    this.#isLowest = this.#point.batchSize === limits.minBatchSize && this.#point.instances === 1;
   }
 
   first(): OperatingPoint {

@@ -53,7 +53,10 @@ export class KnobMemory {
 
   /** The largest value under `value` that is known to be within the limit. */
   largestWithinBelow(value: number, limitMs: number): number | undefined {
-    return this.#extreme(Math.max, (other, reading) => other < value && reading.latencyMs <= limitMs);
+    return this.#extreme(
+      Math.max,
+      (other, reading) => other < value && reading.latencyMs <= limitMs,
+    );
   }
 
   /**

@@ -18,7 +18,8 @@ const probedBatchSize = 32;
  * A knob that the engine does not have has an improvement of 0.
  */
 export class Profiler {
-  readonly #points: OperatingPoint[];
+  /** The points to measure, in order. */
+  readonly points: readonly OperatingPoint[];
   readonly #base: OperatingPoint;
   readonly #probes: { point: OperatingPoint; throughputPerS: number; latencyMs: number }[] = [];
 
@@ -27,14 +28,16 @@ export class Profiler {
     const batchSize = Math.max(minBatchSize, Math.min(probedBatchSize, maxBatchSize));
     const instances = Math.min(probedInstances, maxInstances);
     this.#base = { batchSize: minBatchSize, instances: 1 };
-    this.#points = [this.#base];
-    if (batchSize > minBatchSize) this.#points.push({ batchSize, instances: 1 });
-    if (instances > 1) this.#points.push({ batchSize: minBatchSize, instances });
+    this.points = [
+      this.#base,
+      ...(batchSize > minBatchSize ? [{ batchSize, instances: 1 }] : []),
+      ...(instances > 1 ? [{ batchSize: minBatchSize, instances }] : []),
+    ];
   }
 
   /** The next point to measure; undefined once all were measured. */
   next(): OperatingPoint | undefined {
-    return this.#points[this.#probes.length];
+    return this.points[this.#probes.length];
   }
 
   /** Takes in what was measured at the point last asked for. */

@@ -112,7 +112,8 @@ export class Deployment<Row = unknown, Reply = unknown> {
 
   /** Brings the engine to the scaler's first point; `done` gets the error if it cannot get there. */
   start(done: (error: DnnScalerError | null) => void): void {
-    if (this.#phase !== 'new') throw new DnnScalerError('internal', 'a deployment starts only once');
+    if (this.#phase !== 'new')
+      throw new DnnScalerError('internal', 'a deployment starts only once');
     this.#phase = 'starting';
     this.#engine.listen({
       onCapacity: () => {
@@ -172,7 +173,10 @@ export class Deployment<Row = unknown, Reply = unknown> {
       this.#phase = 'closing';
       this.#drainTimer = this.#clock.setTimer(limitMs, () => {
         this.#dispatcher.failQueued(
-          new DnnScalerError('unavailable', `not answered within ${formatMs(limitMs)} of shutting down`),
+          new DnnScalerError(
+            'unavailable',
+            `not answered within ${formatMs(limitMs)} of shutting down`,
+          ),
         );
       });
     }

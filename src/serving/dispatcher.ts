@@ -156,7 +156,8 @@ export class Dispatcher<Row, Reply> {
     this.#clearHold();
     const batch = { requests, epoch: this.#epoch, deaths, dispatchedMs: this.#clock.nowMs() };
     const rows = new Array<Row>(requests.length);
-    for (let i = 0; i < requests.length; i += 1) rows[i] = (requests[i] as (typeof requests)[0]).row;
+    for (let i = 0; i < requests.length; i += 1)
+      rows[i] = (requests[i] as (typeof requests)[0]).row;
     this.#inFlight += 1;
     this.#engine.run(rows, (outcome) => {
       this.#inFlight -= 1;

@@ -9,7 +9,7 @@ import type { RowSource } from '../workload/row-source.ts';
 import type { DeploymentListener, WindowReport } from './deployment.ts';
 import { Deployment } from './deployment.ts';
 import type { WindowPolicy } from './measurement.ts';
-import type { PointChange, RunResult } from './run-result.ts';
+import type { PointChange, RunResult, RunWindow } from './run-result.ts';
 import { describeWindow, steadyFigures } from './run-result.ts';
 
 export interface TrialOptions<Row, Reply> {
@@ -41,6 +41,7 @@ export class Trial<Row, Reply> {
   readonly #options: TrialOptions<Row, Reply>;
   readonly #loop: ClosedLoop<Row>;
   readonly #reports: WindowReport[] = [];
+  readonly #windows: RunWindow[] = [];
   readonly #changes: PointChange[] = [];
   readonly #notes: string[] = [];
   #startMs: number;
@@ -78,6 +79,16 @@ export class Trial<Row, Reply> {
     });
   }
 
+  /** The windows closed so far. */
+  get windows(): readonly RunWindow[] {
+    return this.#windows;
+  }
+
+  /** Time since the first point took effect, in ms. */
+  get elapsedMs(): number {
+    return this.#options.clock.nowMs() - this.#startMs;
+  }
+
   get isEnded(): boolean {
     return this.#state === 'ended';
   }
@@ -103,7 +114,7 @@ export class Trial<Row, Reply> {
     this.#state = 'stopping';
     const { clock } = this.#options;
     clock.clearTimer(this.#endTimer);
-    const durationMs = clock.nowMs() - this.#startMs;
+    const durationMs = this.elapsedMs;
     this.#loop.stop();
     this.deployment.drain(drainLimitMs, () => {
       this.#state = 'ended';
@@ -112,15 +123,11 @@ export class Trial<Row, Reply> {
     });
   }
 
-  /** What there is to tell so far, in the form of the final result. */
-  interim(): RunResult {
-    return this.#result(this.#options.clock.nowMs() - this.#startMs);
-  }
-
   #listen(outer: DeploymentListener): DeploymentListener {
     return {
       onWindow: (report) => {
         this.#reports.push(report);
+        this.#windows.push(describeWindow(report, this.#startMs));
         outer.onWindow?.(report);
       },
       onPoint: (point, tookMs, error) => {
@@ -165,7 +172,8 @@ export class Trial<Row, Reply> {
     const { slo } = this.deployment;
     const lowest: OperatingPoint = { batchSize: engine.limits.minBatchSize, instances: 1 };
     const notes = [...engine.limits.notes, ...this.#notes];
-    if (this.#reports.length === 0) notes.push('the run ended before its first window was complete');
+    if (this.#reports.length === 0)
+      notes.push('the run ended before its first window was complete');
     if (this.#firstFailure !== null) {
       notes.push(`${this.#failed} requests failed, the first with: ${this.#firstFailure.message}`);
     }
@@ -183,7 +191,7 @@ export class Trial<Row, Reply> {
       ...steadyFigures(this.#reports, slo, this.deployment.point ?? lowest),
       durationMs,
       requests: { answered: this.#answered, failed: this.#failed },
-      windows: this.#reports.map((report) => describeWindow(report, this.#startMs)),
+      windows: [...this.#windows],
       changes: [...this.#changes],
       notes,
     };

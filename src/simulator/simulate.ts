@@ -6,8 +6,10 @@ import { syntheticSource } from '../workload/row-source.ts';
 import type { RowSource } from '../workload/row-source.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
-export interface SimulationOptions<Reply>
-  extends Omit<TrialOptions<number, Reply>, 'clock' | 'source'> {
+export interface SimulationOptions<Reply> extends Omit<
+  TrialOptions<number, Reply>,
+  'clock' | 'source'
+> {
   readonly clock: VirtualClock;
   /** Rows are numbers, which is all that a simulated engine needs; the same few by default. */
   readonly source?: RowSource<number>;

@@ -39,6 +39,12 @@ export interface SimulatedEngineOptions<Row> extends Imperfections<Row> {
   readonly law: ServiceLaw;
   readonly maxBatchSize: number;
   readonly maxInstances: number;
+  /** Default 1. */
+  readonly minBatchSize?: number;
+  /** The point reached when one within the limits is asked for; default: that one. */
+  readonly reach?: (point: OperatingPoint) => OperatingPoint;
+  /** Why the limits are what they are, in sentences for people. */
+  readonly notes?: readonly string[];
   readonly seed?: number;
 }
 
@@ -69,10 +75,10 @@ export class SimulatedEngine<Row> implements Engine<Row, Row> {
   constructor(options: SimulatedEngineOptions<Row>) {
     this.name = options.name;
     this.limits = {
-      minBatchSize: 1,
+      minBatchSize: options.minBatchSize ?? 1,
       maxBatchSize: options.maxBatchSize,
       maxInstances: options.maxInstances,
-      notes: [],
+      notes: options.notes ?? [],
     };
     this.#options = options;
     this.#clock = options.clock;
@@ -92,11 +98,12 @@ export class SimulatedEngine<Row> implements Engine<Row, Row> {
     asked: OperatingPoint,
     done: (error: DnnScalerError | null, reached: OperatingPoint) => void,
   ): void {
-    const { reachableInstances = Number.POSITIVE_INFINITY, startMs = 0 } = this.#options;
-    const point = clampPoint(
+    const { reachableInstances = Number.POSITIVE_INFINITY, startMs = 0, reach } = this.#options;
+    const allowed = clampPoint(
       { batchSize: asked.batchSize, instances: Math.min(asked.instances, reachableInstances) },
       this.limits,
     );
+    const point = reach === undefined ? allowed : reach(allowed);
     const finish = (): void => {
       for (const instance of this.#instances) instance.isFirstCall = true;
       done(null, point);

@@ -1,0 +1,88 @@
+import { Command } from 'commander';
+import type { RunResult } from '../serving/run-result.ts';
+import { formatSlo } from '../slo.ts';
+import type { EngineCliOptions, ObjectiveCliOptions, OutputCliOptions } from './options.ts';
+import {
+  addEngineOptions,
+  addObjectiveOptions,
+  addOutputOptions,
+  scalerHelp,
+  sloFrom,
+} from './options.ts';
+import { compareTable, describeInput } from './result-text.ts';
+import { runScaler } from './run-scaler.ts';
+import { writeTimeSeries } from './time-series.ts';
+import { withModel } from './with-model.ts';
+
+type CompareCliOptions = EngineCliOptions &
+  ObjectiveCliOptions &
+  OutputCliOptions & { readonly scalers: readonly string[] };
+
+/** `dnnscaler compare`: several scalers on one model, one after the other. */
+export function compareCommand(): Command {
+  const command = new Command('compare')
+    .description('run several scalers on one model, in turn, and compare what they reach')
+    .argument('<model>', 'an ONNX file, or zoo:NAME')
+    .option(
+      '--scalers <list>',
+      `the scalers, separated by semicolons or spaces; ${scalerHelp}`,
+      splitScalers,
+      splitScalers('auto clipper fixed:1,1'),
+    );
+  addObjectiveOptions(command, '30s');
+  addEngineOptions(command);
+  addOutputOptions(command);
+  return command
+    .addHelpText(
+      'after',
+      `
+The duration is that of each scaler. Exit status: 0 when all have run, whatever they reached.
+
+Examples:
+  $ dnnscaler compare zoo:multvae_ml20m --slo 50ms
+  $ dnnscaler compare model.onnx --slo 50ms --scalers "auto batching multi-tenancy fixed:1,1"`,
+    )
+    .action(compare);
+}
+
+async function compare(model: string, options: CompareCliOptions): Promise<void> {
+  const slo = sloFrom(options);
+  const quiet = options.quiet === true;
+  const { name, results, input } = await withModel(
+    model,
+    options,
+    quiet,
+    async (opened, interrupts) => {
+      const finished: RunResult[] = [];
+      for (const scaler of options.scalers) {
+        if (interrupts.pending) break;
+        finished.push(
+          await runScaler(opened, { scaler, slo, durationMs: options.duration, interrupts, quiet }),
+        );
+      }
+      return { name: opened.name, results: finished, input: opened.source.stats };
+    },
+  );
+  if (options.csv !== undefined) await writeTimeSeries(options.csv, results);
+  if (options.json === true) {
+    process.stdout.write(
+      `${JSON.stringify({ model: name, slo, runs: results, input }, null, 2)}\n`,
+    );
+    return;
+  }
+  const notes = new Set(results.flatMap((result) => result.notes));
+  process.stdout.write(
+    `${[
+      `${name} on ${results[0]?.engine ?? ''}, ${formatSlo(slo)}; ratios to the first line`,
+      '',
+      compareTable(results),
+      ...[...notes].map((note) => `note: ${note}`),
+      ...describeInput(input),
+    ].join('\n')}\n`,
+  );
+}
+
+/** A fixed point holds a comma (`fixed:1,1`), so commas separate only where no digit follows. */
+function splitScalers(text: string): readonly string[] {
+  return text.split(/[;\s]+|,(?!\d)/).filter((name) => name !== '');
+}

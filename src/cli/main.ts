@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { toDnnScalerError } from '../errors.ts';
+import { compareCommand } from './compare.ts';
+import { errorExitCodes } from './exit-codes.ts';
+import { profileCommand } from './profile.ts';
+import { runCommand } from './run.ts';
+import { zooCommand } from './zoo.ts';
+
+const usageExitCode = 2;
+
+async function main(): Promise<void> {
+  const program = new Command('dnnscaler')
+    .description(
+      'Serves a neural network under a latency objective at the highest throughput that the\n' +
+        'hardware gives: finds out whether Batching or Multi-Tenancy helps it more, and scales that.',
+    )
+    .version(packageVersion(), '-v, --version')
+    .option('--stack', 'print stack traces of errors')
+    .showHelpAfterError('(--help shows the options, with examples)');
+  for (const command of [runCommand(), profileCommand(), compareCommand(), zooCommand()]) {
+    program.addCommand(command);
+  }
+  exitAsUsageError(program);
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    process.exitCode = report(error, program.opts<{ stack?: boolean }>().stack === true);
+  }
+}
+
+/** Makes commander throw instead of leaving, so that every way out passes through here. */
+function exitAsUsageError(command: Command): void {
+  command.exitOverride();
+  command.configureOutput({
+    outputError: (text, write) => {
+      write(text);
+    },
+  });
+  command.commands.forEach(exitAsUsageError);
+}
+
+function report(thrown: unknown, wantsStack: boolean): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : usageExitCode;
+  const error = toDnnScalerError(thrown);
+  process.stderr.write(`error: ${error.message}\n`);
+  if (wantsStack) process.stderr.write(`${(thrown as Error).stack ?? ''}\n`);
+  return errorExitCodes[error.code];
+}
+
+function packageVersion(): string {
+  const packageJson = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(packageJson) as { version: string }).version;
+}
+
+await main();

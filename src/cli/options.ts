@@ -1,0 +1,156 @@
+import type { Command } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import type { OnnxEngineOptions } from '../engines/onnx/options.ts';
+import { providers } from '../engines/onnx/providers.ts';
+import { DnnScalerError } from '../errors.ts';
+import { scalerForms } from '../scaling/create-scaler.ts';
+import type { Slo } from '../slo.ts';
+import { defaultPercentile, makeSlo } from '../slo.ts';
+import { parseDurationMs } from '../units.ts';
+
+/** Options that say which model to open and how to run it. */
+export interface EngineCliOptions {
+  readonly provider: NonNullable<OnnxEngineOptions['provider']>;
+  readonly isolation?: NonNullable<OnnxEngineOptions['isolation']>;
+  readonly threadsPerInstance: number | 'auto';
+  readonly maxInstances?: number;
+  readonly maxBatch?: number;
+  readonly shape: Readonly<Record<string, readonly number[]>>;
+  readonly input: string;
+  readonly seed: number;
+}
+
+/** Options that say what to hold, and for how long. */
+export interface ObjectiveCliOptions {
+  readonly slo: number;
+  readonly percentile: number;
+  readonly duration: number;
+}
+
+/** Options of how to show it. */
+export interface OutputCliOptions {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly csv?: string;
+}
+
+export function addEngineOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--provider <name>', 'execution provider of ONNX Runtime')
+        .choices(providers)
+        .default('cpu'),
+    )
+    .addOption(
+      new Option(
+        '--isolation <kind>',
+        'instances as threads, or as processes of their own (default: thread on cpu, else process)',
+      ).choices(['thread', 'process']),
+    )
+    .option(
+      '--threads-per-instance <n|auto>',
+      'threads of each instance on the CPU; auto shares all cores out',
+      parseThreads,
+      'auto' as const,
+    )
+    .option(
+      '--max-instances <n>',
+      'most co-located instances (default: 10; cores on cpu)',
+      parseCount,
+    )
+    .option('--max-batch <n>', 'largest batch size (default: 128)', parseCount)
+    .option(
+      '--shape <input=dims>',
+      'dimensions of an input that the model leaves open, such as input=1,128; may be repeated',
+      collectShape,
+      {},
+    )
+    .option('--input <source>', 'synthetic, or a folder of images', 'synthetic')
+    .option('--seed <n>', 'seed of the order of images and of synthetic input', parseSeed, 1);
+}
+
+export function addObjectiveOptions(command: Command, defaultDuration: string): Command {
+  return command
+    .requiredOption('--slo <duration>', 'latency objective, such as 50ms', durationParser('--slo'))
+    .option(
+      '--percentile <p>',
+      'share of requests that must be within the SLO',
+      parsePercentile,
+      defaultPercentile,
+    )
+    .option(
+      '--duration <duration>',
+      `how long to run (default: ${defaultDuration})`,
+      durationParser('--duration'),
+      parseDurationMs(defaultDuration, '--duration'),
+    );
+}
+
+export function addOutputOptions(command: Command): Command {
+  return command
+    .option('--json', 'print one JSON object on standard output')
+    .option('--csv <file>', 'write the time series to a file')
+    .option('--quiet', 'show no progress');
+}
+
+export const scalerHelp = `what turns the knobs: ${scalerForms}`;
+
+export function sloFrom(options: ObjectiveCliOptions): Slo {
+  return makeSlo(options.slo, options.percentile);
+}
+
+/** Wraps a parser of ours so that commander names the option and exits as for any bad usage. */
+export function argumentParser<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (error instanceof DnnScalerError) throw new InvalidArgumentError(error.message);
+      throw error;
+    }
+  };
+}
+
+export function durationParser(what: string): (text: string) => number {
+  return argumentParser((text) => parseDurationMs(text, what));
+}
+
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(count) || count < 1) {
+    throw new InvalidArgumentError('It must be an integer of at least 1.');
+  }
+  return count;
+}
+
+export function parseSeed(text: string): number {
+  const seed = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(seed)) {
+    throw new InvalidArgumentError('It must be an integer of at least 0.');
+  }
+  return seed;
+}
+
+function parseThreads(text: string): number | 'auto' {
+  return text === 'auto' ? 'auto' : parseCount(text);
+}
+
+function parsePercentile(text: string): number {
+  const percentile = Number(text);
+  if (text.trim() === '' || !(percentile > 0 && percentile < 1)) {
+    throw new InvalidArgumentError('It must lie between 0 and 1, such as 0.95.');
+  }
+  return percentile;
+}
+
+function collectShape(
+  text: string,
+  shapes: Record<string, readonly number[]>,
+): Record<string, readonly number[]> {
+  const split = text.lastIndexOf('=');
+  const dims = text.slice(split + 1).split(',');
+  if (split < 1 || !dims.every((dim) => /^\d+$/.test(dim) && Number(dim) >= 1)) {
+    throw new InvalidArgumentError('It must be NAME=D1,D2,... with dimensions of at least 1.');
+  }
+  return { ...shapes, [text.slice(0, split)]: dims.map(Number) };
+}

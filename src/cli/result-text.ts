@@ -1,0 +1,87 @@
+import { formatPoint } from '../operating-point.ts';
+import { describeProfile } from '../scaling/profiler.ts';
+import type { RunResult } from '../serving/run-result.ts';
+import { formatSlo, percentileName } from '../slo.ts';
+import { formatMs, formatPerS, formatShare } from '../units.ts';
+import type { RowSourceStats } from '../workload/row-source.ts';
+import { renderTable } from './text-table.ts';
+
+const verdictWords: Readonly<Record<RunResult['verdict'], string>> = {
+  held: 'held',
+  'not-held': 'NOT HELD',
+  infeasible: 'INFEASIBLE',
+};
+
+/** The summary of one run, for people. */
+export function summarize(model: string, result: RunResult): string {
+  const { slo } = result;
+  const percentile = percentileName(slo.percentile);
+  const lines = [
+    `${model} on ${result.engine}${result.simulated ? ' (simulated)' : ''}`,
+    `  SLO          ${formatSlo(slo)}: ${verdictWords[result.verdict]}`,
+    ...(result.profile === null || result.approach === null
+      ? []
+      : [`  verdict      ${describeProfile({ ...result.profile, approach: result.approach })}`]),
+    `  point        ${formatPoint(result.operatingPoint)}, after ${plural(result.decisionsToSteady, 'change')}`,
+    `  throughput   ${formatPerS(result.throughputPerS)}`,
+    `  latency      p50 ${formatMs(result.latencyMs.p50)}, p95 ${formatMs(result.latencyMs.p95)}, p99 ${formatMs(result.latencyMs.p99)}`,
+    `  within SLO   ${formatShare(result.sloAttainment)} of requests; ${percentile} ${formatMs(result.controlledMs)}`,
+    `  requests     ${result.requests.answered} answered, ${result.requests.failed} failed`,
+  ];
+  if (!result.steady) {
+    lines.push(
+      '  note         the operating point was still changing: figures are of the last half',
+    );
+  }
+  if (result.verdict === 'infeasible') {
+    lines.push(
+      `  note         no operating point can hold this SLO here; the best is ${percentile} ${formatMs(result.controlledMs)} at ${formatPoint(result.operatingPoint)}`,
+    );
+  }
+  return [...lines, ...result.notes.map((note) => `  note         ${note}`)].join('\n');
+}
+
+/** Several scalers on one model, a line each. */
+export function compareTable(results: readonly RunResult[]): string {
+  const base = results[0]?.throughputPerS ?? Number.NaN;
+  const percentile = percentileName(results[0]?.slo.percentile ?? 0.95);
+  return renderTable(
+    [
+      { heading: 'scaler' },
+      { heading: 'point' },
+      { heading: 'throughput', align: 'right' },
+      { heading: 'ratio', align: 'right' },
+      { heading: percentile, align: 'right' },
+      { heading: 'within SLO', align: 'right' },
+      { heading: 'changes', align: 'right' },
+      { heading: 'SLO' },
+    ],
+    results.map((result) => [
+      result.scaler,
+      formatPoint(result.operatingPoint),
+      formatPerS(result.throughputPerS),
+      `${(result.throughputPerS / base).toFixed(2)}x`,
+      formatMs(result.controlledMs),
+      formatShare(result.sloAttainment),
+      String(result.decisionsToSteady),
+      verdictWords[result.verdict],
+    ]),
+  );
+}
+
+/** What became of the input, where there is something to say. */
+export function describeInput(stats: RowSourceStats): string[] {
+  const lines: string[] = [];
+  if (stats.skipped > 0) {
+    const examples = stats.skippedExamples.map(({ name, reason }) => `${name}: ${reason}`);
+    lines.push(
+      `${plural(stats.skipped, 'input')} could not be read and ${stats.skipped === 1 ? 'was' : 'were'} skipped`,
+    );
+    lines.push(...examples.map((example) => `  ${example}`));
+  }
+  return lines;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

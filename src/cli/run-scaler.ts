@@ -1,0 +1,53 @@
+import { systemClock } from '../clock.ts';
+import { estimatorFor } from '../estimation/index.ts';
+import { createScaler } from '../scaling/create-scaler.ts';
+import type { RunResult } from '../serving/run-result.ts';
+import { Trial } from '../serving/trial.ts';
+import type { Slo } from '../slo.ts';
+import type { Row } from '../tensor/row.ts';
+import type { Interrupts } from './interrupt.ts';
+import type { OpenedModel } from './open-model.ts';
+import { progressView } from './progress-view.ts';
+
+export interface RunScalerOptions {
+  readonly scaler: string;
+  readonly slo: Slo;
+  readonly durationMs: number;
+  readonly interrupts: Interrupts;
+  readonly quiet: boolean;
+}
+
+/** Runs one scaler on an open model, showing progress on standard error; Ctrl-C ends it early. */
+export async function runScaler(model: OpenedModel, options: RunScalerOptions): Promise<RunResult> {
+  const { slo, durationMs } = options;
+  const { engine, source } = model;
+  const scaler = createScaler(options.scaler, {
+    limits: engine.limits,
+    estimate: estimatorFor(),
+  });
+  const view = progressView({
+    model: model.name,
+    durationMs,
+    clock: systemClock,
+    stream: process.stderr,
+    quiet: options.quiet,
+  });
+  const trial = new Trial<Row, Row>({
+    engine,
+    scaler,
+    slo,
+    source,
+    clock: systemClock,
+    durationMs,
+    listener: view.listener,
+  });
+  options.interrupts.handle(() => {
+    trial.stop();
+  });
+  view.begin(trial);
+  try {
+    return await trial.start().finished;
+  } finally {
+    view.end();
+  }
+}

@@ -1,0 +1,69 @@
+import { Command } from 'commander';
+import { verdictExitCodes } from './exit-codes.ts';
+import type { EngineCliOptions, ObjectiveCliOptions, OutputCliOptions } from './options.ts';
+import {
+  addEngineOptions,
+  addObjectiveOptions,
+  addOutputOptions,
+  scalerHelp,
+  sloFrom,
+} from './options.ts';
+import { describeInput, summarize } from './result-text.ts';
+import { runScaler } from './run-scaler.ts';
+import { writeTimeSeries } from './time-series.ts';
+import { withModel } from './with-model.ts';
+
+type RunCliOptions = EngineCliOptions &
+  ObjectiveCliOptions &
+  OutputCliOptions & { readonly scaler: string };
+
+/** `dnnscaler run`: serve one model in a closed loop and hold its SLO. */
+export function runCommand(): Command {
+  const command = new Command('run')
+    .description('run a model under an SLO: find the approach and the operating point, and hold it')
+    .argument('<model>', 'an ONNX file, or zoo:NAME')
+    .option('--scaler <name>', scalerHelp, 'auto');
+  addObjectiveOptions(command, '60s');
+  addEngineOptions(command);
+  addOutputOptions(command);
+  return command
+    .addHelpText(
+      'after',
+      `
+Exit status: 0 the SLO was held, 1 it was not though a point could, 3 no point can, 2 bad usage.
+
+Examples:
+  $ dnnscaler run zoo:mobilenet_v1_100 --slo 100ms
+  $ dnnscaler run model.onnx --slo 50ms --input photos/ --duration 2m --csv run.csv
+  $ dnnscaler run model.onnx --slo 20ms --percentile 0.99 --scaler fixed:8,2 --json`,
+    )
+    .action(run);
+}
+
+async function run(model: string, options: RunCliOptions): Promise<void> {
+  const slo = sloFrom(options);
+  const quiet = options.quiet === true;
+  const { name, result, input } = await withModel(
+    model,
+    options,
+    quiet,
+    async (opened, interrupts) => ({
+      name: opened.name,
+      result: await runScaler(opened, {
+        scaler: options.scaler,
+        slo,
+        durationMs: options.duration,
+        interrupts,
+        quiet,
+      }),
+      input: opened.source.stats,
+    }),
+  );
+  if (options.csv !== undefined) await writeTimeSeries(options.csv, [result]);
+  if (options.json === true) {
+    process.stdout.write(`${JSON.stringify({ model: name, ...result, input }, null, 2)}\n`);
+  } else {
+    process.stdout.write(`${[summarize(name, result), ...describeInput(input)].join('\n')}\n`);
+  }
+  process.exitCode = verdictExitCodes[result.verdict];
+}

@@ -1,0 +1,30 @@
+import { DnnScalerError } from '../errors.ts';
+import { Interrupts } from './interrupt.ts';
+import type { OpenedModel } from './open-model.ts';
+import { openModel } from './open-model.ts';
+import type { EngineCliOptions } from './options.ts';
+
+/**
+ * Opens a model, lets `use` work with it, and closes it whatever happens. A signal that comes while
+ * the model is being opened ends the command as soon as it is open.
+ */
+export async function withModel<T>(
+  model: string,
+  options: EngineCliOptions,
+  quiet: boolean,
+  use: (opened: OpenedModel, interrupts: Interrupts) => Promise<T>,
+): Promise<T> {
+  const interrupts = new Interrupts();
+  try {
+    const opened = await openModel(model, options, quiet ? null : process.stderr);
+    try {
+      if (interrupts.pending)
+        throw new DnnScalerError('cancelled', 'interrupted before the run began');
+      return await use(opened, interrupts);
+    } finally {
+      await opened.close();
+    }
+  } finally {
+    interrupts.dispose();
+  }
+}
