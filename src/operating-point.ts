@@ -63,7 +63,11 @@ export function parsePoint(text: string, what: string): OperatingPoint {
   const batchSize = Number(match?.[1]);
   const instances = Number(match?.[2]);
   if (!(batchSize >= 1) || !(instances >= 1)) {
-    throw invalidArgument(what, 'must be B,N: a batch size and a count of instances, both at least 1', text);
+    throw invalidArgument(
+      what,
+      'must be B,N: a batch size and a count of instances, both at least 1',
+      text,
+    );
   }
   return { batchSize, instances };
 }

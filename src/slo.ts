@@ -16,7 +16,11 @@ export function makeSlo(limitMs: number, percentile: number = defaultPercentile)
     throw invalidArgument('the SLO limit', 'must be a positive number of milliseconds', limitMs);
   }
   if (!(percentile > 0 && percentile < 1)) {
-    throw invalidArgument('the SLO percentile', 'must lie between 0 and 1, such as 0.95', percentile);
+    throw invalidArgument(
+      'the SLO percentile',
+      'must lie between 0 and 1, such as 0.95',
+      percentile,
+    );
   }
   return { percentile, limitMs };
 }

@@ -60,7 +60,9 @@ class PlainView implements ProgressView {
         isFirst = false;
       },
       onHealth: (health) => {
-        if (health.message !== undefined) stream.write(`${health.message}\n`);
+        if (health.message !== undefined && this.#trial !== undefined) {
+          stream.write(`${health.message}\n`);
+        }
       },
     };
   }

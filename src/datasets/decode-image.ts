@@ -1,4 +1,5 @@
 import sharp from 'sharp';
+import { DnnScalerError, invalidArgument, toDnnScalerError } from '../errors.ts';
 import type { Row } from '../tensor/row.ts';
 import { tensorMaker, type PreprocessingSpec } from './preprocess.ts';
 
@@ -24,13 +25,16 @@ const positions = { centre: 'centre', 'left-top': 'left top' } as const;
  * rows are cached here) and gives each image one thread (images are decoded side by side).
  *
  * @param maxPixels an image of more pixels than this rejects before it is decoded
- * @throws DnnScalerError `invalid-argument` when the spec is out of its ranges
+ * @throws DnnScalerError `invalid-argument` when the spec or the limit is out of its range
  */
 export function imageDecoder(
   spec: PreprocessingSpec,
   maxPixels: number = defaultMaxPixels,
 ): (path: string) => Promise<Row> {
   const toTensor = tensorMaker(spec);
+  if (!Number.isSafeInteger(maxPixels) || maxPixels < 1) {
+    throw invalidArgument('maxPixels', 'must be a positive whole number', maxPixels);
+  }
   const grey = spec.padding ?? 128;
   sharp.cache(false);
   sharp.concurrency(1);
@@ -57,10 +61,16 @@ export function imageDecoder(
   };
 }
 
-/** What sharp says of a file, as one line: libvips repeats itself, and may name the file first. */
-export function decodeFailureReason(error: unknown, path: string): string {
-  const message = error instanceof Error ? error.message : String(error);
-  const lines = message.split('\n').map((line) => line.trim());
-  const telling = lines.find((line) => line !== '' && !line.startsWith(path)) ?? lines[0] ?? '';
-  return telling.replace(`: ${path}`, '');
+/**
+ * Why an image was not decoded, in one line.
+ *
+ * Only sharp's own words ("Input file is missing: ...") belong to the image for certain. What
+ * libvips says comes from a log that all images being decoded share, so that the words on one
+ * damaged image may turn up at another; whether an image is damaged is not mixed up.
+ */
+export function decodeFailureReason(error: unknown): string {
+  const message = toDnnScalerError(error).message;
+  if (error instanceof DnnScalerError) return message;
+  const ownWords = /^Input (?:file|image) [^:,\n]*/.exec(message);
+  return ownWords?.[0] ?? 'the image data is damaged or cut off';
 }

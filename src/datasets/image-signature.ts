@@ -4,10 +4,7 @@ import type { Normalization, PreprocessingSpec } from './preprocess.ts';
 
 /** What a model's shape does not tell about the images it was trained on. */
 export type PreprocessingHint = Partial<
-  Pick<
-    PreprocessingSpec,
-    'resize' | 'position' | 'padding' | 'channelOrder' | 'normalization'
-  >
+  Pick<PreprocessingSpec, 'resize' | 'position' | 'padding' | 'channelOrder' | 'normalization'>
 >;
 
 const half: Normalization = { scale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
@@ -66,58 +63,54 @@ export function recognizePreprocessing(signature: ModelSignature): Preprocessing
 
 /**
  * How images become the input of this model: size, layout and type from its one input of
- * [height, width, 3] or [3, height, width], the rest from the hint, or from what is recognized.
+ * [height, width, 3] or [3, height, width], the rest from the hint (what it leaves out is as in
+ * `inception`), or from what is recognized where there is no hint.
  *
  * The normalization is for FP32 inputs; a network that takes UINT8 has its own inside.
  *
- * @throws DnnScalerError `invalid-argument` when the model does not look like an image network,
- *   or leaves its height or width open
+ * @throws DnnScalerError `invalid-argument` when the model does not look like an image network
+ *   (one UINT8 or FP32 input with three channels), or leaves a dimension open
  */
 export function specForSignature(
   signature: ModelSignature,
   hint: PreprocessingHint = preprocessingHints[recognizePreprocessing(signature)],
 ): PreprocessingSpec {
-  const input = signature.inputs[0];
-  const layout = input === undefined ? undefined : layoutOf(input);
-  const datatype = input?.datatype;
-  if (
-    signature.inputs.length !== 1 ||
-    input === undefined ||
-    layout === undefined ||
-    (datatype !== 'UINT8' && datatype !== 'FP32')
-  ) {
+  const [input, ...others] = signature.inputs;
+  if (input === undefined || others.length > 0 || input.dims.length !== 3) {
     throw notAnImageModel(signature);
   }
-  const spatial = layout === 'NHWC' ? input.dims : input.dims.slice(1);
-  const [height = -1, width = -1] = spatial;
-  if (height < 1 || width < 1) {
-    throw new DnnScalerError(
-      'invalid-argument',
-      `images need a model of known height and width; the input ${describeInput(input)} leaves ` +
-        `them open: fix them with --shape, such as --shape ${input.name}=1,${exampleDims(layout)}`,
-    );
+  if (input.dims.some((dim) => dim < 1)) throw openShape(input);
+  const { datatype } = input;
+  const layout = layoutOf(input);
+  if (layout === undefined || (datatype !== 'UINT8' && datatype !== 'FP32')) {
+    throw notAnImageModel(signature);
   }
-  const { normalization, ...rest } = hint;
+  const [first, second, third] = input.dims as [number, number, number];
+  const [height, width] = layout === 'NHWC' ? [first, second] : [second, third];
+  const { normalization, ...rest } = { ...preprocessingHints.inception, ...hint };
   return {
-    resize: 'cover',
-    channelOrder: 'RGB',
     ...rest,
     width,
     height,
     layout,
     datatype,
-    ...(datatype === 'FP32' && normalization !== undefined ? { normalization } : {}),
+    ...(datatype === 'FP32' ? { normalization } : {}),
   };
 }
 
 function layoutOf({ dims }: TensorSpec): PreprocessingSpec['layout'] | undefined {
-  if (dims.length !== 3) return undefined;
   if (dims[2] === 3) return 'NHWC';
   return dims[0] === 3 ? 'NCHW' : undefined;
 }
 
-function exampleDims(layout: PreprocessingSpec['layout']): string {
-  return layout === 'NHWC' ? '224,224,3' : '3,224,224';
+function openShape(input: TensorSpec): DnnScalerError {
+  const example = layoutOf(input) === 'NHWC' ? '1,224,224,3' : '1,3,224,224';
+  return new DnnScalerError(
+    'invalid-argument',
+    `a folder of images needs a model whose image size is known; the input ` +
+      `${describeInput(input)} leaves it open: fix it with --shape, ` +
+      `such as --shape ${input.name}=${example}`,
+  );
 }
 
 function notAnImageModel({ inputs }: ModelSignature): DnnScalerError {

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
+import { invalidArgument } from '../errors.ts';
 import { Random } from '../random.ts';
 import type { Row } from '../tensor/row.ts';
 import type { RowSource } from '../workload/row-source.ts';
@@ -24,7 +25,7 @@ export interface ImageSourceOptions {
    * Images decoded side by side, at least 1; by default the cores, at most 4 (libuv's pool has 4
    * threads unless UV_THREADPOOL_SIZE says otherwise).
    */
-  readonly decodesInFlight?: number;
+  readonly loadsInFlight?: number;
   /** Memory for rows that later rounds use again, at least 0; 256 MiB by default. */
   readonly cacheBytes?: number;
   /** Larger images are skipped; 134 million by default. */
@@ -46,6 +47,10 @@ export async function openImageFolder(
   spec: PreprocessingSpec,
   options: ImageSourceOptions,
 ): Promise<RowSource<Row>> {
+  const cacheBytes = options.cacheBytes ?? 256 * mebibyte;
+  if (!(cacheBytes >= 0)) {
+    throw invalidArgument('cacheBytes', 'must be a number of bytes of at least 0', cacheBytes);
+  }
   const decode = imageDecoder(spec, options.maxPixels ?? defaultMaxPixels);
   const rowBytes = rowBytesOf(spec);
   const paths = await listImages(folder, options.what);
@@ -55,11 +60,11 @@ export async function openImageFolder(
     items: paths.length,
     load: (item) => decode(pathOf(item)),
     nameOf: (item) => relative(folder, pathOf(item)),
-    reasonOf: (error, item) => decodeFailureReason(error, pathOf(item)),
+    reasonOf: decodeFailureReason,
     random: new Random(options.seed),
     aheadRows: options.aheadRows ?? defaultAheadRows(rowBytes),
-    loadsInFlight: options.decodesInFlight ?? Math.min(4, availableParallelism()),
-    cacheRows: Math.floor((options.cacheBytes ?? 256 * mebibyte) / rowBytes),
+    loadsInFlight: options.loadsInFlight ?? Math.min(4, availableParallelism()),
+    cacheRows: Math.min(paths.length, Math.floor(cacheBytes / rowBytes)),
   });
   await firstRow(source);
   if (source.failure !== null) throw source.failure;

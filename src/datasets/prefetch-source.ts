@@ -16,7 +16,7 @@ export interface PrefetchOptions<RowType> {
   readonly load: (item: number) => Promise<RowType>;
   readonly nameOf: (item: number) => string;
   /** One line for people from what `load` rejected with. */
-  readonly reasonOf: (error: unknown, item: number) => string;
+  readonly reasonOf: (error: unknown) => string;
   /** Shuffles the items anew for each round; the same seed gives the same rows in the same order. */
   readonly random: Random;
   /** Rows ready or being loaded ahead of the consumer, at most; at least 1. */
@@ -202,7 +202,7 @@ export class PrefetchSource<RowType> implements RowSource<RowType> {
       return;
     }
     const { what, items, nameOf, reasonOf } = this.#options;
-    const example = { name: nameOf(item), reason: reasonOf(error, item) };
+    const example = { name: nameOf(item), reason: reasonOf(error) };
     this.#bad.add(item);
     if (this.#examples.length < skippedExamplesKept) this.#examples.push(example);
     this.#slots = this.#slots.filter((slot) => slot.item !== item);

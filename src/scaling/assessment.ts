@@ -8,9 +8,14 @@ export const bandShare = 0.85;
 /** Where the controlled latency stands: over the SLO, within [0.85 SLO, SLO], or under that band. */
 export type Standing = 'over' | 'within' | 'under';
 
-/** The statistic that every scaler controls: the request latency at the SLO's percentile, in ms. */
+/**
+ * The statistic that every scaler controls: the request latency at the SLO's percentile, in ms;
+ * infinite when nothing was answered.
+ */
 export function controlledLatencyMs(observation: Observation): number {
-  return observation.requestLatency.atPercentileMs;
+  return observation.rows === 0
+    ? Number.POSITIVE_INFINITY
+    : observation.requestLatency.atPercentileMs;
 }
 
 export function standingOf(observation: Observation): Standing {
@@ -22,6 +27,7 @@ export function standingOf(observation: Observation): Standing {
 /** The standing in words: `p95 61.0 ms over the 50.0 ms SLO`. */
 export function describeStanding(observation: Observation): string {
   const { slo } = observation;
+  if (observation.rows === 0) return `nothing answered, ${observation.errors} errors`;
   const latency = `${percentileName(slo.percentile)} ${formatMs(controlledLatencyMs(observation))}`;
   const limit = `${formatMs(slo.limitMs)} SLO`;
   switch (standingOf(observation)) {
@@ -32,6 +38,19 @@ export function describeStanding(observation: Observation): string {
     case 'under':
       return `${latency} under ${bandShare * 100}% of the ${limit}`;
   }
+}
+
+/** A larger knob within the band must promise this share of throughput to be tried. */
+const promisingShare = 0.05;
+
+/**
+ * Whether a knob `ratio` times as large is worth trying though the latency is within the band: if
+ * it just met the SLO, throughput would rise by the factor `ratio x latency / limit`, or more. The
+ * band alone would not do: where most of the latency is a fixed cost, 85% of the SLO may be a
+ * fraction of the throughput that the SLO allows.
+ */
+export function isPromising(observation: Observation, ratio: number): boolean {
+  return ratio * controlledLatencyMs(observation) >= (1 + promisingShare) * observation.slo.limitMs;
 }
 
 /** At or above this share batches count as full, and instances as busy. */

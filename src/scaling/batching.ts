@@ -1,7 +1,7 @@
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
-import { batchSizeBinds, controlledLatencyMs, describeStanding, standingOf } from './assessment.ts';
+import { batchSizeBinds, describeStanding, isPromising, standingOf } from './assessment.ts';
 import type { KnobReading } from './knob-memory.ts';
-import { KnobMemory } from './knob-memory.ts';
+import { KnobMemory, readingOf } from './knob-memory.ts';
 import type { Decision, Observation, Scaler } from './scaler.ts';
 
 export interface BatchingOptions {
@@ -11,6 +11,9 @@ export interface BatchingOptions {
   /** Limit of the SLO in ms; used with `known` to choose the first batch size. */
   readonly limitMs?: number;
 }
+
+/** Batch sizes closer than this differ too little for their throughputs to be compared. */
+const tellingRatio = 1.5;
 
 /**
  * The paper's Batching: a pseudo-binary search for the largest batch size whose latency at the
@@ -28,7 +31,7 @@ export class BatchingScaler implements Scaler {
   readonly profile = null;
   readonly wants = 'percentile';
   readonly #limits: KnobLimits;
-  readonly #memory = new KnobMemory();
+  readonly #memory = new KnobMemory(tellingRatio);
   readonly #first: number;
   /** The batch size last asked for; an engine may reach less. */
   #asked: number;
@@ -39,8 +42,8 @@ export class BatchingScaler implements Scaler {
     let start = minBatchSize;
     if (options.known !== undefined && options.limitMs !== undefined) {
       for (const [batchSize, reading] of options.known) this.#memory.record(batchSize, reading);
-      const best = this.#memory.best(options.limitMs) ?? minBatchSize;
-      start = this.#larger(best, options.limitMs) ?? best;
+      const best = this.#memory.best(options.limitMs);
+      if (best !== undefined) start = this.#larger(best, options.limitMs) ?? best;
     }
     this.#first = start;
     this.#asked = start;
@@ -71,10 +74,7 @@ export class BatchingScaler implements Scaler {
 
     if (this.#asked > current) this.#memory.recordUnreachable(this.#asked);
     this.#asked = current;
-    this.#memory.record(current, {
-      latencyMs: controlledLatencyMs(observation),
-      throughputPerS: observation.throughputPerS,
-    });
+    this.#memory.record(current, readingOf(observation));
     const standing = standingOf(observation);
     if (standing === 'over') {
       const smaller = this.#smaller(current, limitMs);
@@ -89,13 +89,16 @@ export class BatchingScaler implements Scaler {
       const next = this.#larger(best, limitMs) ?? best;
       return moveTo(next, `throughput is lower than at batch ${best}`);
     }
-    if (standing === 'within') return hold('in the band, hold');
     if (current >= this.#limits.maxBatchSize) return hold('already at the largest batch');
     const larger = this.#larger(current, limitMs);
-    if (larger !== undefined && !this.#memory.gainedNothingAt(current, limitMs)) {
-      return moveTo(larger);
+    const isInBand = standing === 'within';
+    if (isInBand && !isPromising(observation, (larger ?? current + 1) / current)) {
+      return hold('in the band, hold');
     }
-    this.#memory.tire(current);
+    if (larger !== undefined && !this.#memory.gainedNothingAt(current, limitMs)) {
+      return moveTo(larger, isInBand ? `${why}, with room for more throughput` : why);
+    }
+    this.#memory.tire(current, limitMs);
     return hold(
       larger === undefined
         ? 'larger batches are known to break the SLO or to bring nothing'

@@ -1,10 +1,24 @@
+import { controlledLatencyMs } from './assessment.ts';
+import type { Observation } from './scaler.ts';
+
 /** What was measured at one value of a knob. */
 export interface KnobReading {
+  /** The latency that the scaler controls. */
   readonly latencyMs: number;
   readonly throughputPerS: number;
+  /** Median time of an engine call: how fast the machine was, whatever the tail and the load. */
+  readonly executionMs: number;
 }
 
-/** A latency outside these multiples of the one remembered means that the machine's speed changed. */
+export function readingOf(observation: Observation): KnobReading {
+  return {
+    latencyMs: controlledLatencyMs(observation),
+    throughputPerS: observation.throughputPerS,
+    executionMs: observation.executionLatency.p50Ms,
+  };
+}
+
+/** An engine call outside these multiples of the remembered one means that the machine's speed changed. */
 const slower = 1.25;
 const faster = 1 / slower;
 
@@ -14,6 +28,11 @@ const worthwhileShare = 0.02;
 /** Holds before growth that failed is tried again; doubles with every retry. */
 const firstPatience = 32;
 
+interface Remembered extends KnobReading {
+  /** Execution time when the reading was made or last rescaled; slow drift adds up against it. */
+  readonly anchorMs: number;
+}
+
 /**
  * What a one-knob search has learnt: the latest reading at each value it visited. Brackets are
  * derived from it, so that a new SLO needs no special case. When the value in use turns out slower
@@ -22,20 +41,38 @@ const firstPatience = 32;
  * for good.
  */
 export class KnobMemory {
-  readonly #readings = new Map<number, KnobReading>();
+  readonly #readings = new Map<number, Remembered>();
+  readonly #tellingRatio: number;
   #patience = firstPatience;
   #holds = 0;
 
+  /**
+   * @param tellingRatio how many times larger a value must be for its throughput to tell whether
+   *   growth pays: between close neighbours noise exceeds the gain; at least 1
+   */
+  constructor(tellingRatio: number) {
+    this.#tellingRatio = tellingRatio;
+  }
+
   record(value: number, reading: KnobReading): void {
     const before = this.#readings.get(value);
-    const ratio = before === undefined ? 1 : reading.latencyMs / before.latencyMs;
-    if (ratio > slower || ratio < faster) this.#rescale(ratio);
-    this.#readings.set(value, reading);
+    const ratio = before === undefined ? 1 : reading.executionMs / before.anchorMs;
+    const isSameSpeed = ratio >= faster && ratio <= slower;
+    // Neither same nor comparable after a value that was out of reach or answered nothing.
+    const isComparable = ratio > 0 && Number.isFinite(ratio);
+    if (!isSameSpeed && isComparable) this.#rescale(ratio);
+    const anchorMs = before !== undefined && isSameSpeed ? before.anchorMs : reading.executionMs;
+    this.#readings.set(value, { ...reading, anchorMs });
   }
 
   /** Notes that the engine could not reach this value. */
   recordUnreachable(value: number): void {
-    this.#readings.set(value, { latencyMs: Number.POSITIVE_INFINITY, throughputPerS: 0 });
+    this.#readings.set(value, {
+      latencyMs: Number.POSITIVE_INFINITY,
+      throughputPerS: 0,
+      executionMs: Number.NaN,
+      anchorMs: Number.NaN,
+    });
   }
 
   /** The value with the highest throughput among those within the limit. */
@@ -64,37 +101,60 @@ export class KnobMemory {
    * throughput to show for it.
    */
   smallestUselessAbove(value: number, limitMs: number): number | undefined {
-    const here = this.#readings.get(value);
-    const worthwhilePerS = (here?.throughputPerS ?? 0) * (1 + worthwhileShare);
+    const worthwhilePerS = this.#throughputPerS(value) * (1 + worthwhileShare);
     return this.#extreme(
       Math.min,
       (other, reading) =>
-        other > value && (reading.latencyMs > limitMs || reading.throughputPerS < worthwhilePerS),
+        other > value &&
+        (reading.latencyMs > limitMs ||
+          (other >= value * this.#tellingRatio && reading.throughputPerS < worthwhilePerS)),
     );
   }
 
   /** True when `value` is known to give clearly less throughput than `best`. */
   fallsShortOf(best: number, value: number): boolean {
-    const bestPerS = this.#readings.get(best)?.throughputPerS ?? 0;
-    const herePerS = this.#readings.get(value)?.throughputPerS ?? 0;
-    return herePerS * (1 + worthwhileShare) < bestPerS;
+    return this.#throughputPerS(value) * (1 + worthwhileShare) < this.#throughputPerS(best);
   }
 
-  /** True when the next smaller known value gave about the same throughput already. */
+  /** True when a clearly smaller value gave about the same throughput already. */
   gainedNothingAt(value: number, limitMs: number): boolean {
-    const below = this.largestWithinBelow(value, limitMs);
+    const below = this.#tellingBelow(value, limitMs);
     return below !== undefined && !this.fallsShortOf(value, below);
   }
 
   /** Counts a hold at `value` with growth closed off; now and then forgets what closed it. */
-  tire(value: number): void {
+  tire(value: number, limitMs: number): void {
     this.#holds += 1;
     if (this.#holds < this.#patience) return;
     this.#holds = 0;
     this.#patience *= 2;
-    for (const other of [...this.#readings.keys()]) {
-      if (other !== value) this.#readings.delete(other);
+    // No more than what closes the next step, so that trying again is a small step too.
+    for (const closing of [
+      this.smallestUselessAbove(value, limitMs),
+      this.#tellingBelow(value, limitMs),
+    ]) {
+      if (closing !== undefined && !this.#isFarOver(closing, limitMs)) {
+        this.#readings.delete(closing);
+      }
     }
+  }
+
+  /** So far over the limit that no noise explains it. */
+  #isFarOver(value: number, limitMs: number): boolean {
+    const latencyMs = this.#readings.get(value)?.latencyMs ?? 0;
+    return latencyMs > slower * limitMs && latencyMs < Number.POSITIVE_INFINITY;
+  }
+
+  #throughputPerS(value: number): number {
+    return this.#readings.get(value)?.throughputPerS ?? 0;
+  }
+
+  #tellingBelow(value: number, limitMs: number): number | undefined {
+    return this.#extreme(
+      Math.max,
+      (other, reading) =>
+        other < value && other * this.#tellingRatio <= value && reading.latencyMs <= limitMs,
+    );
   }
 
   #rescale(ratio: number): void {
@@ -102,6 +162,8 @@ export class KnobMemory {
       this.#readings.set(value, {
         latencyMs: reading.latencyMs * ratio,
         throughputPerS: reading.throughputPerS / ratio,
+        executionMs: reading.executionMs * ratio,
+        anchorMs: reading.anchorMs * ratio,
       });
     }
   }

@@ -1,7 +1,7 @@
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
-import { controlledLatencyMs, describeStanding, instancesBind, standingOf } from './assessment.ts';
+import { describeStanding, instancesBind, isPromising, standingOf } from './assessment.ts';
 import type { KnobReading } from './knob-memory.ts';
-import { KnobMemory } from './knob-memory.ts';
+import { KnobMemory, readingOf } from './knob-memory.ts';
 import type { Decision, Observation, Scaler } from './scaler.ts';
 
 /**
@@ -22,6 +22,9 @@ export interface MultiTenancyOptions {
   readonly limitMs?: number;
 }
 
+/** One more instance is a step large enough for throughputs to be compared. */
+const tellingRatio = 1;
+
 /** Instances of the paper's second latency probe. */
 export const probedInstances = 8;
 
@@ -38,7 +41,7 @@ export class MultiTenancyScaler implements Scaler {
   readonly profile = null;
   readonly #limits: KnobLimits;
   readonly #estimate: InstanceLatencyEstimator;
-  readonly #memory = new KnobMemory();
+  readonly #memory = new KnobMemory(tellingRatio);
   /** Counts of instances still to be probed before the start can be estimated. */
   readonly #toProbe: number[];
   readonly #observed = new Map<number, KnobReading>();
@@ -125,13 +128,18 @@ export class MultiTenancyScaler implements Scaler {
     if (best !== undefined && best < current && this.#memory.fallsShortOf(best, current)) {
       return moveTo(best, `throughput is lower than with ${count(best)}`);
     }
-    if (standing === 'within') return hold('in the band, hold');
     if (current >= this.#limits.maxInstances) return hold('already at the most instances');
     if (!instancesBind(observation)) return hold('instances are idle, more would not help');
+    const isInBand = standing === 'within';
+    if (isInBand && !isPromising(observation, (current + 1) / current)) {
+      return hold('in the band, hold');
+    }
     const closed = this.#memory.smallestUselessAbove(current, limitMs) === current + 1;
     const flat = this.#memory.gainedNothingAt(current, limitMs);
-    if (!closed && !flat) return moveTo(current + 1);
-    this.#memory.tire(current);
+    if (!closed && !flat) {
+      return moveTo(current + 1, isInBand ? `${why}, with room for more throughput` : why);
+    }
+    this.#memory.tire(current, limitMs);
     return hold(
       closed
         ? 'one more is known to break the SLO or to bring nothing'
@@ -156,13 +164,6 @@ export class MultiTenancyScaler implements Scaler {
   #at(instances: number): OperatingPoint {
     return { batchSize: this.#limits.minBatchSize, instances };
   }
-}
-
-function readingOf(observation: Observation): KnobReading {
-  return {
-    latencyMs: controlledLatencyMs(observation),
-    throughputPerS: observation.throughputPerS,
-  };
 }
 
 function count(instances: number): string {

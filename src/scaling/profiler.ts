@@ -1,7 +1,7 @@
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
 import { formatPerS } from '../units.ts';
-import { controlledLatencyMs } from './assessment.ts';
 import type { KnobReading } from './knob-memory.ts';
+import { readingOf } from './knob-memory.ts';
 import { probedInstances } from './multi-tenancy.ts';
 import type { Approach, Observation, ProfileReport } from './scaler.ts';
 
@@ -21,7 +21,7 @@ export class Profiler {
   /** The points to measure, in order. */
   readonly points: readonly OperatingPoint[];
   readonly #base: OperatingPoint;
-  readonly #probes: { point: OperatingPoint; throughputPerS: number; latencyMs: number }[] = [];
+  readonly #probes: { point: OperatingPoint; reading: KnobReading }[] = [];
 
   constructor(limits: KnobLimits) {
     const { minBatchSize, maxBatchSize, maxInstances } = limits;
@@ -42,35 +42,34 @@ export class Profiler {
 
   /** Takes in what was measured at the point last asked for. */
   record(observation: Observation): void {
-    this.#probes.push({
-      point: observation.point,
-      throughputPerS: observation.throughputPerS,
-      latencyMs: controlledLatencyMs(observation),
-    });
+    this.#probes.push({ point: observation.point, reading: readingOf(observation) });
   }
 
   /** What was found; call once `next()` is undefined. */
   report(): ProfileReport {
-    const basePerS = this.#probes[0]?.throughputPerS ?? Number.NaN;
+    const probes = this.#probes.map(({ point, reading }) => ({
+      point,
+      throughputPerS: reading.throughputPerS,
+      latencyMs: reading.latencyMs,
+    }));
+    const basePerS = probes[0]?.throughputPerS ?? Number.NaN;
     const improvement = (fits: (point: OperatingPoint) => boolean): number => {
-      const probe = this.#probes.slice(1).find(({ point }) => fits(point));
+      const probe = probes.slice(1).find(({ point }) => fits(point));
       return probe === undefined ? 0 : (probe.throughputPerS / basePerS - 1) * 100;
     };
     const tiBatchingPercent = improvement((point) => point.batchSize > this.#base.batchSize);
     const tiMultiTenancyPercent = improvement((point) => point.instances > 1);
     const approach: Approach =
       tiBatchingPercent > tiMultiTenancyPercent ? 'batching' : 'multi-tenancy';
-    return { probes: [...this.#probes], tiBatchingPercent, tiMultiTenancyPercent, approach };
+    return { probes, tiBatchingPercent, tiMultiTenancyPercent, approach };
   }
 
   /** Readings along one knob, with the other at its lowest: what its scaler starts from. */
   readings(knob: 'batchSize' | 'instances'): Map<number, KnobReading> {
     const other = knob === 'batchSize' ? 'instances' : 'batchSize';
     const readings = new Map<number, KnobReading>();
-    for (const { point, latencyMs, throughputPerS } of this.#probes) {
-      if (point[other] === this.#base[other]) {
-        readings.set(point[knob], { latencyMs, throughputPerS });
-      }
+    for (const { point, reading } of this.#probes) {
+      if (point[other] === this.#base[other]) readings.set(point[knob], reading);
     }
     return readings;
   }

@@ -45,7 +45,7 @@ export function multiplyAddsOf(node: Node, graph: Graph): number {
     return results * rowElements(window);
   }
   const left = dimsOf(graph, inputs[0] as string);
-  const transposed = opType === 'Gemm' && attributes['transA']?.value === 1;
+  const transposed = opType === 'Gemm' && attributes.transA?.value === 1;
   return results * rowElements([(transposed ? left.at(-2) : left.at(-1)) as Dim]);
 }
 

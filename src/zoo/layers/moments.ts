@@ -84,10 +84,10 @@ export function meanSquareAfter(activation: (x: number) => number): number {
   return square;
 }
 
-/** The standard normal distribution as 80 points with the share of each. */
+/** The standard normal distribution as 100 points with the share of each. */
 const standardNormal = (() => {
-  const points = Array.from({ length: 80 }, (_, i) => {
-    const z = -4 + (i + 0.5) / 10;
+  const points = Array.from({ length: 100 }, (_, i) => {
+    const z = -5 + (i + 0.5) / 10;
     return { z, share: Math.exp((-z * z) / 2) };
   });
   const total = points.reduce((sum, { share }) => sum + share, 0);

@@ -18,7 +18,7 @@ const padding = 0;
 const dimension = 300;
 const hiddenLayers = 3;
 const classes = 5;
-/** About that of GloVe's 300-dimensional vectors, which the paper starts from. */
+/** Scale of the made-up word vectors; the first layer's weights make up for it. */
 const embeddingDeviation = 0.4;
 
 const input: ZooInput = {

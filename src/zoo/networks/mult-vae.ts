@@ -94,7 +94,7 @@ function makeRow(random: Random): Row {
   const data = new Float32Array(items);
   const count = fewestItems + Math.floor(random.exponential(meanItems - fewestItems));
   let chosen = 0;
-  while (chosen < Math.min(count, items / 10)) {
+  while (chosen < count) {
     const item = Math.floor((items + 1) ** random.next()) - 1;
     if (data[item] === 1) continue;
     data[item] = 1;

@@ -68,7 +68,8 @@ export class GraphBuilder {
       const known = this.#initializers.get(input.name) ?? this.#values.get(input.name);
       if (known !== input) throw fault(`input ${input.name} of ${name} is not of this graph`);
     }
-    const value = this.#value({ name, ...inferType(opType, inputs, attributes) });
+    const { datatype, dims } = inferType(opType, inputs, attributes);
+    const value = this.#value({ name, datatype, dims });
     const names = inputs.map((input) => input.name);
     this.#nodes.push({ name, opType, inputs: names, outputs: [name], attributes });
     return value;

@@ -51,14 +51,14 @@ const messages = {
       i: { type: 'int64', id: 3 },
       s: { type: 'bytes', id: 4 },
       t: { type: 'TensorProto', id: 5 },
-      floats: { rule: 'repeated', type: 'float', id: 7, options: { packed: false } },
-      ints: { rule: 'repeated', type: 'int64', id: 8, options: { packed: false } },
+      floats: { rule: 'repeated', type: 'float', id: 7 },
+      ints: { rule: 'repeated', type: 'int64', id: 8 },
       type: { type: 'int32', id: 20 },
     },
   },
   TensorProto: {
     fields: {
-      dims: { rule: 'repeated', type: 'int64', id: 1, options: { packed: false } },
+      dims: { rule: 'repeated', type: 'int64', id: 1 },
       data_type: { type: 'int32', id: 2 },
       name: { type: 'string', id: 8 },
       raw_data: { type: 'bytes', id: 9 },
@@ -82,7 +82,12 @@ const messages = {
   },
 };
 
-const root = Root.fromJSON({ nested: messages });
+// The standard is written in proto2: a field that is set is written even when it is zero.
+const root = Root.fromJSON({
+  nested: Object.fromEntries(
+    Object.entries(messages).map(([name, message]) => [name, { ...message, edition: 'proto2' }]),
+  ),
+});
 
 export interface DimensionProto {
   dim_value?: number;

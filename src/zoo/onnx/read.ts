@@ -3,7 +3,13 @@ import { elementBytes, elementCount, viewOf } from '../../tensor/dtype.ts';
 import { datatypeOf, isNumeric } from './graph.ts';
 import type { Attribute, Dim, Graph, Initializer, Node, Value } from './graph.ts';
 import { modelCodec } from './proto.ts';
-import type { AttributeProto, ModelProto, TensorProto, ValueInfoProto } from './proto.ts';
+import type {
+  AttributeProto,
+  GraphProto,
+  ModelProto,
+  TensorProto,
+  ValueInfoProto,
+} from './proto.ts';
 
 /**
  * Decodes an ONNX file as its messages, without checking them against each other. Weights share
@@ -12,7 +18,7 @@ import type { AttributeProto, ModelProto, TensorProto, ValueInfoProto } from './
  * @param what name of the file, for the error message
  * @throws DnnScalerError `invalid-argument` when the bytes are no whole ONNX model
  */
-export function decodeModel(bytes: Uint8Array, what: string): ModelProto & { graph: object } {
+export function decodeModel(bytes: Uint8Array, what: string): ModelProto & { graph: GraphProto } {
   const rule = 'must be a whole ONNX model';
   let model: ModelProto;
   try {
@@ -37,18 +43,16 @@ export function decodeModel(bytes: Uint8Array, what: string): ModelProto & { gra
  *   `unsupported` for parts of the format that this package does not write
  */
 export function readGraph(bytes: Uint8Array, what: string): Graph {
-  const graph = decodeModel(bytes, what).graph as NonNullable<ModelProto['graph']>;
+  const { graph } = decodeModel(bytes, what);
   const inputs = graph.input.map(valueOf);
   const outputs = graph.output.map(valueOf);
-  const nodes = graph.node.map(
-    (node): Node => ({
-      name: node.name ?? '',
-      opType: node.op_type,
-      inputs: node.input,
-      outputs: node.output,
-      attributes: Object.fromEntries(node.attribute.map((a) => [a.name, attributeOf(a)])),
-    }),
-  );
+  const nodes = graph.node.map((node): Node => ({
+    name: node.name ?? '',
+    opType: node.op_type,
+    inputs: node.input,
+    outputs: node.output,
+    attributes: Object.fromEntries(node.attribute.map((a) => [a.name, attributeOf(a)])),
+  }));
   const values = new Map<string, Value>();
   for (const value of [...inputs, ...graph.value_info.map(valueOf), ...outputs]) {
     values.set(value.name, value);
@@ -77,18 +81,24 @@ function valueOf({ name, type }: ValueInfoProto): Value {
 }
 
 function attributeOf({ name, type, f, i, s, floats, ints }: AttributeProto): Attribute {
-  if (type === 1 && f !== undefined) return { kind: 'float', value: f };
-  if (type === 2 && i !== undefined) return { kind: 'int', value: i };
-  if (type === 3 && s !== undefined) return { kind: 'string', value: Buffer.from(s).toString() };
+  if (type === 1) return { kind: 'float', value: f ?? 0 };
+  if (type === 2) return { kind: 'int', value: i ?? 0 };
+  if (type === 3) return { kind: 'string', value: Buffer.from(s ?? []).toString() };
   if (type === 6) return { kind: 'floats', value: floats ?? [] };
   if (type === 7) return { kind: 'ints', value: ints ?? [] };
-  throw new DnnScalerError('unsupported', `attribute ${name} has a type (${type}) that is not read`);
+  throw new DnnScalerError(
+    'unsupported',
+    `attribute ${name} has a type (${type}) that is not read`,
+  );
 }
 
 function initializerOf({ name, dims, data_type, raw_data }: TensorProto): Initializer {
   const datatype = datatypeOf(data_type);
   if (datatype === undefined || !isNumeric(datatype) || raw_data === undefined) {
-    throw new DnnScalerError('unsupported', `initializer ${name} does not hold numbers as raw data`);
+    throw new DnnScalerError(
+      'unsupported',
+      `initializer ${name} does not hold numbers as raw data`,
+    );
   }
   const length = elementCount(dims);
   const expected = length * elementBytes(datatype);

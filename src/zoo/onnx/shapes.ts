@@ -108,7 +108,8 @@ export function inferType(
 export function intOf(attributes: Attributes, name: string, otherwise?: number): number {
   const attribute = attributes[name];
   if (attribute?.kind === 'int') return attribute.value;
-  if (attribute !== undefined || otherwise === undefined) throw fault(`attribute ${name}: no integer`);
+  if (attribute !== undefined || otherwise === undefined)
+    throw fault(`attribute ${name}: no integer`);
   return otherwise;
 }
 
@@ -120,7 +121,8 @@ export function intsOf(
 ): readonly number[] {
   const attribute = attributes[name];
   if (attribute?.kind === 'ints') return attribute.value;
-  if (attribute !== undefined || otherwise === undefined) throw fault(`attribute ${name}: no integers`);
+  if (attribute !== undefined || otherwise === undefined)
+    throw fault(`attribute ${name}: no integers`);
   return otherwise;
 }
 

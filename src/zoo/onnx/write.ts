@@ -53,7 +53,9 @@ export function encodeModel(graph: Graph): EncodedModel {
     node: graph.nodes.map(nodeProto),
     input: graph.inputs.map(valueInfoProto),
     output: graph.outputs.map(valueInfoProto),
-    value_info: [...graph.values.values()].filter(({ name }) => !edges.has(name)).map(valueInfoProto),
+    value_info: [...graph.values.values()]
+      .filter(({ name }) => !edges.has(name))
+      .map(valueInfoProto),
   });
   const initializers = graph.initializers.map(encodeInitializer);
   let graphBytes = graphHead.length;

@@ -1,0 +1,195 @@
+/** Our instances against a bare `session.run` loop, with the same batch, instances and threads. */
+import { Worker } from 'node:worker_threads';
+import { systemClock } from '../src/clock.ts';
+import type { OnnxEngine } from '../src/engines/onnx/onnx-engine.ts';
+import type { OperatingPoint } from '../src/operating-point.ts';
+import { runSweep } from '../src/serving/sweep.ts';
+import type { NumericDatatype } from '../src/tensor/dtype.ts';
+import { arrays } from '../src/tensor/dtype.ts';
+import type { Row } from '../src/tensor/row.ts';
+import { formatMs, formatPerS } from '../src/units.ts';
+import { syntheticSource } from '../src/workload/row-source.ts';
+import type { BenchReport } from './harness.ts';
+import { isMain, median, ratio, runBenches } from './harness.ts';
+import type { BenchModel } from './models.ts';
+import { benchModel, withEngine } from './models.ts';
+
+const roundMs = 3000;
+const rounds = 5;
+
+const cases: readonly { model: string; batchSize: number; instances: number; target?: number }[] = [
+  { model: 'mobilenet_v1_100', batchSize: 1, instances: 2, target: 0.97 },
+  { model: 'mobilenet_v1_100', batchSize: 8, instances: 2, target: 0.97 },
+  { model: 'mobilenet_v1_025', batchSize: 1, instances: 2, target: 0.95 },
+  { model: 'mobilenet_v1_025', batchSize: 8, instances: 2, target: 0.95 },
+  { model: 'mobilenet_v1_100', batchSize: 8, instances: 1 },
+  { model: 'multvae_ml20m', batchSize: 32, instances: 1 },
+];
+
+interface Figures {
+  readonly model: string;
+  readonly batchSize: number;
+  readonly instances: number;
+  readonly threadsPerInstance: number;
+  readonly barePerS: number;
+  readonly oursPerS: number;
+  readonly ratio: number;
+  readonly target: number | null;
+  /** CPU time of the main thread for each row, in ms. */
+  readonly mainThreadMsPerRow: number;
+}
+
+export async function engineOverhead(): Promise<BenchReport> {
+  const figures: Figures[] = [];
+  for (const { model, batchSize, instances, target } of cases) {
+    figures.push(await compare(benchModel(model), { batchSize, instances }, target ?? null));
+  }
+  return {
+    title: 'Engine: rows per second through our instances against a bare session.run loop',
+    about: `Same batch, instances and threads; median ratio of ${rounds} interleaved rounds of ${roundMs / 1000} s.`,
+    columns: [
+      { heading: 'network' },
+      { heading: 'batch', align: 'right' },
+      { heading: 'instances', align: 'right' },
+      { heading: 'threads', align: 'right' },
+      { heading: 'bare', align: 'right' },
+      { heading: 'ours', align: 'right' },
+      { heading: 'ratio', align: 'right' },
+      { heading: 'target', align: 'right' },
+      { heading: 'main thread/row', align: 'right' },
+    ],
+    rows: figures.map((row) => [
+      row.model,
+      String(row.batchSize),
+      String(row.instances),
+      String(row.threadsPerInstance),
+      formatPerS(row.barePerS),
+      formatPerS(row.oursPerS),
+      ratio(row.ratio),
+      row.target === null ? '' : ratio(row.target),
+      formatMs(row.mainThreadMsPerRow),
+    ]),
+    figures,
+  };
+}
+
+function compare(
+  model: BenchModel,
+  point: OperatingPoint,
+  target: number | null,
+): Promise<Figures> {
+  return withEngine(model, { maxInstances: point.instances }, async (engine, rows) => {
+    const first = await ours(engine, rows, point);
+    const threadsPerInstance = first.point.threadsPerInstance ?? 1;
+    const bare = await openBare(await model.path(), engine, rows, { ...point, threadsPerInstance });
+    const barePerS: number[] = [];
+    const oursPerS: number[] = [];
+    const mainMs: number[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      barePerS.push(await bare.measure());
+      const measured = await ours(engine, rows, point);
+      oursPerS.push(measured.perS);
+      mainMs.push(measured.mainThreadMsPerRow);
+    }
+    await bare.close();
+    return {
+      model: model.name,
+      ...point,
+      threadsPerInstance,
+      barePerS: median(barePerS),
+      oursPerS: median(oursPerS),
+      ratio: median(oursPerS.map((perS, i) => perS / (barePerS[i] as number))),
+      target,
+      mainThreadMsPerRow: median(mainMs),
+    };
+  });
+}
+
+async function ours(
+  engine: OnnxEngine,
+  rows: readonly Row[],
+  point: OperatingPoint,
+): Promise<{ point: OperatingPoint; perS: number; mainThreadMsPerRow: number }> {
+  const before = performance.eventLoopUtilization();
+  const source = syntheticSource((index) => rows[index % rows.length] as Row);
+  const startMs = systemClock.nowMs();
+  const [observation] = await runSweep({
+    engine,
+    source,
+    clock: systemClock,
+    points: [point],
+    pointMs: roundMs,
+  });
+  if (observation === undefined) throw new Error('nothing was measured');
+  const busyMs =
+    performance.eventLoopUtilization(before).utilization * (systemClock.nowMs() - startMs);
+  const totalRows = (observation.rows * (systemClock.nowMs() - startMs)) / observation.durationMs;
+  return {
+    point: observation.point,
+    perS: observation.throughputPerS,
+    mainThreadMsPerRow: busyMs / totalRows,
+  };
+}
+
+async function openBare(
+  modelPath: string,
+  engine: OnnxEngine,
+  rows: readonly Row[],
+  point: OperatingPoint,
+): Promise<{ measure(): Promise<number>; close(): Promise<void> }> {
+  const feeds = engine.signature.inputs.map(({ name, datatype, dims }, input) => {
+    const single = (rows[0] as Row)[input]?.data as Float32Array;
+    const data = new arrays[datatype as NumericDatatype](
+      single.length * point.batchSize,
+    ) as Float32Array;
+    for (let i = 0; i < point.batchSize; i += 1) data.set(single, i * single.length);
+    return { name, type: runtimeType(datatype), data, dims: [point.batchSize, ...dims] };
+  });
+  const threads = point.threadsPerInstance ?? 1;
+  const workers = Array.from(
+    { length: point.instances },
+    () =>
+      new Worker(new URL('./bare-worker.mjs', import.meta.url), {
+        workerData: { modelPath, threads, spinning: point.instances === 1 || threads === 1, feeds },
+      }),
+  );
+  await Promise.all(workers.map((worker) => nextMessage(worker)));
+  return {
+    async measure() {
+      const results = workers.map((worker) => {
+        worker.postMessage({ durationMs: roundMs });
+        return nextMessage(worker) as Promise<{ calls: number; elapsedMs: number }>;
+      });
+      let perS = 0;
+      for (const { calls, elapsedMs } of await Promise.all(results)) {
+        perS += (calls * point.batchSize * 1000) / elapsedMs;
+      }
+      return perS;
+    },
+    async close() {
+      // The workers are idle here: ending one inside native code would abort the process.
+      await Promise.all(workers.map((worker) => worker.terminate()));
+    },
+  };
+}
+
+function nextMessage(worker: Worker): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+}
+
+function runtimeType(datatype: string): string {
+  const names: Record<string, string> = {
+    FP32: 'float32',
+    UINT8: 'uint8',
+    INT32: 'int32',
+    INT64: 'int64',
+  };
+  const name = names[datatype];
+  if (name === undefined) throw new Error(`the bare loop has no input type ${datatype}`);
+  return name;
+}
+
+if (isMain(import.meta.url)) await runBenches([engineOverhead]);

@@ -1,0 +1,53 @@
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { readMachine } from '../src/engines/machine.ts';
+import type { Column } from '../src/cli/text-table.ts';
+import { renderTable } from '../src/cli/text-table.ts';
+
+/** What a benchmark found: printed as a table, and kept as it is for `--json FILE`. */
+export interface BenchReport {
+  readonly title: string;
+  /** What the figures are, in a sentence. */
+  readonly about: string;
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly string[])[];
+  /** The same for machines. */
+  readonly figures: unknown;
+}
+
+export type Bench = () => Promise<BenchReport>;
+
+/** Runs benchmarks one after the other, printing each table; `--json FILE` keeps the figures. */
+export async function runBenches(benches: readonly Bench[]): Promise<void> {
+  const { values } = parseArgs({ options: { json: { type: 'string' } } });
+  const machine = { ...readMachine(), node: process.version, platform: process.platform };
+  const reports: BenchReport[] = [];
+  for (const bench of benches) {
+    const report = await bench();
+    reports.push(report);
+    process.stdout.write(
+      `\n${report.title}\n${report.about}\n\n${renderTable(report.columns, report.rows)}\n`,
+    );
+    if (values.json !== undefined) {
+      const kept = reports.map(({ title, about, figures }) => ({ title, about, figures }));
+      writeFileSync(values.json, `${JSON.stringify({ machine, benches: kept }, null, 2)}\n`);
+    }
+  }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+export function ratio(value: number): string {
+  return Number.isFinite(value) ? `${value.toFixed(2)}x` : '-';
+}
+
+/** True when a file was started as the program and not imported. */
+export function isMain(url: string): boolean {
+  return process.argv[1] !== undefined && url === new URL(`file://${process.argv[1]}`).href;
+}

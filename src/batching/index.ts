@@ -1,0 +1,2 @@
+export * from './hold-back.ts';
+export * from './request-queue.ts';

@@ -1,0 +1,220 @@
+import { DnnScalerError, invalidArgument } from '../../errors.ts';
+import { clampPoint } from '../../operating-point.ts';
+import type { OperatingPoint } from '../../operating-point.ts';
+import type { ModelSignature, Row } from '../../tensor/row.ts';
+import { formatBytes } from '../../units.ts';
+import type { Engine, EngineLimits, EngineListener, RunOutcome } from '../engine.ts';
+import { availableMemoryBytes } from '../machine.ts';
+import { batchBytes, packBatch, splitReplies } from './batch.ts';
+import { BufferPool } from './buffer-pool.ts';
+import type { Instance, InstanceListener, InstanceOutcome } from './instance.ts';
+import type { TensorLayout } from './model-layout.ts';
+import type { Isolation, ResolvedOptions } from './options.ts';
+import { Pool } from './pool.ts';
+import type { InstanceStatus } from './pool.ts';
+import type { PoolTarget } from './pool-plan.ts';
+import type { ModelLayout } from './probe.ts';
+import type { PackedBatch, SessionConfig } from './protocol.ts';
+import type { Watchdog } from './watchdog.ts';
+
+/** What a model takes and gives, and which of it comes in batches. */
+export interface OnnxSignature extends ModelSignature {
+  readonly inputs: readonly TensorLayout[];
+  readonly outputs: readonly TensorLayout[];
+}
+
+/** A model that has been loaded once and looked at. */
+export interface OpenedModel {
+  readonly options: ResolvedOptions;
+  readonly model: ModelLayout;
+  readonly modelBytes: number;
+  readonly start: (config: SessionConfig, listener: InstanceListener) => Instance;
+  readonly instance: Instance;
+  readonly watchdog: Watchdog;
+}
+
+/** The embedded engine: ONNX Runtime in threads of this process, or in processes of its own. */
+export class OnnxEngine implements Engine<Row, Row> {
+  readonly name: string;
+  readonly simulated = false;
+  readonly limits: EngineLimits;
+  readonly isolation: Isolation;
+  readonly signature: OnnxSignature;
+  /** A row that the model accepts, made up unless one was given. */
+  readonly knownGoodRow: Row;
+  readonly #options: ResolvedOptions;
+  readonly #model: ModelLayout;
+  readonly #buffers: BufferPool;
+  readonly #pool: Pool;
+  readonly #watchdog: Watchdog;
+  #listener: EngineListener | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor({ options, model, modelBytes, start, instance, watchdog }: OpenedModel) {
+    this.name = `onnxruntime ${options.provider}, ${options.isolation === 'thread' ? 'threads' : 'processes'}`;
+    this.limits = engineLimits(options, model);
+    this.isolation = options.isolation;
+    this.signature = { inputs: model.inputs, outputs: model.outputs };
+    this.knownGoodRow = model.knownGood;
+    this.#options = options;
+    this.#model = model;
+    this.#watchdog = watchdog;
+    this.#buffers = new BufferPool(this.limits.maxInstances);
+    const target = this.#targetOf({ batchSize: this.limits.minBatchSize, instances: 1 });
+    this.#pool = new Pool(
+      {
+        start,
+        warmUpBatch: (batchSize) => this.#pack([model.knownGood], batchSize),
+        recycle: (buffer) => this.#buffers.give(buffer),
+        obstacle: (loading, hung) => obstacle(options, modelBytes, loading, hung),
+        maxLoading: options.cores,
+        firstBackoffMs: options.firstBackoffMs,
+        maxBackoffMs: options.maxBackoffMs,
+        closeLimitMs: options.closeLimitMs,
+        clock: options.clock,
+        onCapacity: () => this.#listener?.onCapacity(),
+        onHealth: (health) => this.#listener?.onHealth(health),
+      },
+      target,
+    );
+    this.#pool.adopt(instance, [target.batchSize]);
+    this.#sizeBuffers();
+  }
+
+  get freeInstances(): number {
+    return this.#pool.freeInstances;
+  }
+
+  /** The point in effect; while a change is under way, the one aimed at. */
+  get point(): OperatingPoint {
+    const { batchSize, instances, config } = this.#pool.target;
+    if (this.#options.provider !== 'cpu') return { batchSize, instances };
+    return { batchSize, instances, threadsPerInstance: config.threads };
+  }
+
+  /** Every instance there is, those on their way in or out included. */
+  get instances(): readonly InstanceStatus[] {
+    return this.#pool.instances;
+  }
+
+  listen(listener: EngineListener): void {
+    this.#listener = listener;
+  }
+
+  apply(
+    point: OperatingPoint,
+    done: (error: DnnScalerError | null, reached: OperatingPoint) => void,
+  ): void {
+    this.#pool.apply(this.#targetOf(clampPoint(point, this.limits)), (error) => {
+      this.#sizeBuffers();
+      done(error, this.point);
+    });
+  }
+
+  run(rows: readonly Row[], done: (outcome: RunOutcome<Row>) => void): void {
+    const { maxBatchSize } = this.limits;
+    if (rows.length < 1 || rows.length > maxBatchSize) {
+      const error = invalidArgument('a batch', `must have 1 to ${maxBatchSize} rows`, rows.length);
+      done({ kind: 'failed', error });
+      return;
+    }
+    const size = this.#runSize(rows.length);
+    this.#pool.run(this.#pack(rows, size), (outcome) => done(this.#repliesOf(outcome, size)));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
+      this.#pool.close(() => {
+        this.#watchdog.close();
+        this.#listener?.onHealth({ ready: false, message: 'the engine is closed' });
+        resolve();
+      });
+    });
+    return this.#closing;
+  }
+
+  #repliesOf(outcome: InstanceOutcome, size: number): RunOutcome<Row> {
+    if (outcome.kind !== 'done') return outcome;
+    const { tensors, buffer } = outcome;
+    try {
+      return { kind: 'done', replies: splitReplies(this.#model.outputs, tensors, buffer, size) };
+    } catch (thrown) {
+      return { kind: 'failed', error: thrown as DnnScalerError };
+    }
+  }
+
+  #pack(rows: readonly Row[], size: number): PackedBatch {
+    return packBatch(this.#model.inputs, rows, size, (bytes) => this.#buffers.take(bytes));
+  }
+
+  /** Rows of the run that a batch of so many rows becomes. */
+  #runSize(rows: number): number {
+    const { rowsPerRun } = this.#model;
+    return rowsPerRun === 'any' ? rows : rowsPerRun;
+  }
+
+  #sizeBuffers(): void {
+    const rows = this.#runSize(this.#pool.target.batchSize);
+    this.#buffers.resize(batchBytes(this.#model.inputs, rows));
+  }
+
+  #targetOf(point: OperatingPoint): PoolTarget {
+    const { batchSize, instances } = point;
+    return { batchSize, instances, config: sessionConfig(this.#options, point) };
+  }
+}
+
+/** Threads of the point if it names them, else of the options, else an even share of the cores. */
+export function sessionConfig(
+  { provider, cores, threadsPerInstance }: ResolvedOptions,
+  point: Pick<OperatingPoint, 'instances' | 'threadsPerInstance'>,
+): SessionConfig {
+  if (provider !== 'cpu') {
+    const threads = threadsPerInstance === 'auto' ? 1 : threadsPerInstance;
+    return { provider, threads, spinning: true };
+  }
+  const share = Math.max(1, Math.floor(cores / point.instances));
+  const wanted =
+    point.threadsPerInstance ?? (threadsPerInstance === 'auto' ? share : threadsPerInstance);
+  const threads = Math.max(1, Math.floor(wanted));
+  // Threads that spin while idle take the cores from the other instances.
+  return { provider, threads, spinning: threads === 1 || point.instances === 1 };
+}
+
+function engineLimits(options: ResolvedOptions, model: ModelLayout): EngineLimits {
+  const { maxInstances, cores } = options;
+  const notes = [...model.notes];
+  if (options.provider === 'cpu' && options.maxInstancesByDefault && maxInstances === cores) {
+    const subject = cores === 1 ? 'the 1 core' : `the ${cores} cores`;
+    notes.push(`instances go up to ${subject} of this machine`);
+  }
+  const { rowsPerRun } = model;
+  if (rowsPerRun === 'any') {
+    return { minBatchSize: 1, maxBatchSize: options.maxBatchSize, maxInstances, notes };
+  }
+  return { minBatchSize: rowsPerRun, maxBatchSize: rowsPerRun, maxInstances, notes };
+}
+
+/**
+ * Weights are held once as they are and once as the kernels want them packed, at most; what a run
+ * itself needs comes on top, and is not known before.
+ */
+const bytesPerModelByte = 2;
+
+function obstacle(
+  { cores, isolation }: ResolvedOptions,
+  modelBytes: number,
+  loading: number,
+  hung: number,
+): DnnScalerError | undefined {
+  if (isolation === 'thread' && hung >= cores) {
+    const message = 'hung thread instances take every core, so none is started in their place';
+    return new DnnScalerError('resource-exhausted', message);
+  }
+  const neededBytes = modelBytes * bytesPerModelByte;
+  const leftBytes = availableMemoryBytes() - loading * neededBytes;
+  if (leftBytes >= neededBytes) return undefined;
+  const left = formatBytes(Math.max(0, leftBytes));
+  const message = `another instance takes about ${formatBytes(neededBytes)} of memory, and ${left} is left`;
+  return new DnnScalerError('resource-exhausted', message);
+}

@@ -1,0 +1,211 @@
+import { DnnScalerError } from '../../errors.ts';
+import { formatMs } from '../../units.ts';
+import type { Link, LinkListener, OpenLink } from './link.ts';
+import type {
+  FromInstance,
+  ModelMetadata,
+  PackedBatch,
+  PackedTensor,
+  SessionConfig,
+} from './protocol.ts';
+import { loadError } from './runtime-errors.ts';
+import type { Watch, Watchdog } from './watchdog.ts';
+
+/** How a run on one instance ended; the kinds are those of the engine contract. */
+export type InstanceOutcome =
+  | {
+      readonly kind: 'done';
+      readonly tensors: readonly PackedTensor[];
+      readonly buffer: ArrayBuffer;
+    }
+  | { readonly kind: 'failed' | 'instance-lost' | 'timed-out'; readonly error: DnnScalerError };
+
+/** @param returned the input buffer, when it came back and may be used again */
+export type InstanceDone = (outcome: InstanceOutcome, returned: ArrayBuffer | undefined) => void;
+
+/** What becomes of an instance apart from its runs. Never called from within a call to it. */
+export interface InstanceListener {
+  onLoaded(metadata: ModelMetadata): void;
+  /**
+   * It is gone: after `retire` (no error), because it could not load the model, or because it died.
+   * The outcome of a run that it took along has been told before.
+   */
+  onEnded(error: DnnScalerError | undefined): void;
+  /**
+   * It does not answer and cannot be ended: it was left to itself. Should it answer after all, it
+   * is retired, and `onEnded` follows.
+   */
+  onHung(error: DnnScalerError): void;
+}
+
+export interface InstanceOptions {
+  readonly openLink: OpenLink;
+  readonly modelPath: string;
+  readonly config: SessionConfig;
+  readonly watchdog: Watchdog;
+  readonly loadLimitMs: number;
+  readonly runLimitMs: number;
+}
+
+/**
+ * One copy of the model in a thread or process, seen from the engine: loads, runs one batch at a
+ * time, and ends, each under a time limit. It is never ended while it loads or runs, unless it
+ * passes its limit and is a process.
+ */
+export class Instance implements LinkListener {
+  /** Whoever looks after the instance at the time. */
+  listener: InstanceListener;
+  readonly #options: InstanceOptions;
+  readonly #link: Link;
+  #phase: 'loading' | 'ready' | 'running' | 'releasing' | 'hung' | 'ended' = 'loading';
+  #retiring = false;
+  #watch: Watch | undefined;
+  #done: InstanceDone | undefined;
+  /** Why it is about to end, when that is known before the link is gone. */
+  #fault: DnnScalerError | undefined;
+
+  /**
+   * Starts loading the model.
+   *
+   * @throws DnnScalerError `unavailable` when this package has not been built
+   */
+  constructor(options: InstanceOptions, listener: InstanceListener) {
+    this.#options = options;
+    this.listener = listener;
+    this.#link = options.openLink(this);
+    this.#limit(options.loadLimitMs, 'loading the model');
+    this.#link.post({ kind: 'load', modelPath: options.modelPath, config: options.config });
+  }
+
+  get config(): SessionConfig {
+    return this.#options.config;
+  }
+
+  get pid(): number | undefined {
+    return this.#link.pid;
+  }
+
+  /** True when nothing more is to be expected of it: it has ended, or hangs. */
+  get over(): boolean {
+    return this.#phase === 'ended' || this.#phase === 'hung';
+  }
+
+  /** Runs a batch; call only when loaded, not running, and not asked to retire. */
+  run(batch: PackedBatch, done: InstanceDone): void {
+    if (this.#phase !== 'ready') {
+      throw new DnnScalerError(
+        'internal',
+        `a batch was given to an instance that is ${this.#phase}`,
+      );
+    }
+    this.#phase = 'running';
+    this.#done = done;
+    this.#limit(this.#options.runLimitMs, 'a run');
+    this.#link.post({ kind: 'run', tensors: batch.tensors }, batch);
+  }
+
+  /** Ends the instance when what it is doing is over. */
+  retire(): void {
+    this.#retiring = true;
+    if (this.#phase === 'ready') this.#release();
+  }
+
+  /** Stops waiting for the instance: kills it if that can be done, else leaves it to itself. */
+  giveUp(error: DnnScalerError): void {
+    if (this.#phase === 'hung' || this.#phase === 'ended') return;
+    this.#fault = error;
+    this.#watch?.clear();
+    if (this.#link.killable) {
+      this.#phase = 'releasing';
+      this.#link.kill();
+    } else {
+      this.#phase = 'hung';
+      this.#link.unref();
+    }
+    this.#finish({ kind: 'timed-out', error });
+    if (!this.#link.killable) this.listener.onHung(error);
+  }
+
+  onMessage(
+    message: FromInstance,
+    payload: ArrayBuffer | undefined,
+    returned: ArrayBuffer | undefined,
+  ): void {
+    // After its release an instance still has to end, under the same limit.
+    if (message.kind !== 'released') this.#watch?.clear();
+    switch (message.kind) {
+      case 'loaded':
+        this.#becomeReady();
+        if (!this.#retiring) this.listener.onLoaded(message.metadata);
+        break;
+      case 'load-failed': {
+        const { modelPath, config } = this.#options;
+        this.#fault ??= loadError(modelPath, config.provider, message.code, message.message);
+        break;
+      }
+      case 'ran': {
+        const { tensors } = message;
+        this.#becomeReady();
+        this.#finish({ kind: 'done', tensors, buffer: payload ?? new ArrayBuffer(0) }, returned);
+        break;
+      }
+      case 'run-failed':
+        this.#becomeReady();
+        this.#finish(
+          {
+            kind: 'failed',
+            error: new DnnScalerError(message.code, `the model failed: ${message.message}`),
+          },
+          returned,
+        );
+        break;
+      case 'released':
+        break;
+    }
+  }
+
+  onGone(how: string): void {
+    const expected = this.#phase === 'releasing' && this.#fault === undefined;
+    const loading = this.#phase === 'loading';
+    this.#phase = 'ended';
+    this.#watch?.clear();
+    const error =
+      this.#fault ??
+      new DnnScalerError(
+        'unavailable',
+        loading ? `an instance died while loading the model: ${how}` : `an instance died: ${how}`,
+      );
+    this.#finish({ kind: 'instance-lost', error });
+    this.listener.onEnded(expected ? undefined : error);
+  }
+
+  /** A late answer of an instance that was given up also comes here, and leads to its release. */
+  #becomeReady(): void {
+    if (this.#phase === 'hung') {
+      this.#retiring = true;
+      this.#fault = undefined;
+    }
+    if (this.#phase === 'releasing') return;
+    this.#phase = 'ready';
+    if (this.#retiring) this.#release();
+  }
+
+  #release(): void {
+    this.#phase = 'releasing';
+    this.#limit(this.#options.runLimitMs, 'releasing the model');
+    this.#link.post({ kind: 'release' });
+  }
+
+  #limit(limitMs: number, what: string): void {
+    this.#watch = this.#options.watchdog.watch(limitMs, () => {
+      const message = `${what} took longer than its limit of ${formatMs(limitMs)}`;
+      this.giveUp(new DnnScalerError('deadline-exceeded', message));
+    });
+  }
+
+  #finish(outcome: InstanceOutcome, returned?: ArrayBuffer): void {
+    const done = this.#done;
+    this.#done = undefined;
+    done?.(outcome, returned);
+  }
+}

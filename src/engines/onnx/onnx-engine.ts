@@ -1,0 +1,111 @@
+import { stat } from 'node:fs/promises';
+import { DnnScalerError, invalidArgument } from '../../errors.ts';
+import { Instance } from './instance.ts';
+import type { InstanceListener, InstanceOutcome } from './instance.ts';
+import { layoutInputs } from './model-layout.ts';
+import { OnnxEngine, sessionConfig } from './embedded-engine.ts';
+import type { OpenedModel } from './embedded-engine.ts';
+import { resolveOptions } from './options.ts';
+import type { OnnxEngineOptions } from './options.ts';
+import { probeModel } from './probe.ts';
+import { openProcessLink } from './process-link.ts';
+import type { ModelMetadata, PackedBatch, SessionConfig } from './protocol.ts';
+import { listProviders, requireProvider } from './providers.ts';
+import { openThreadLink } from './thread-link.ts';
+import { Watchdog } from './watchdog.ts';
+
+export type { OnnxEngine, OnnxSignature } from './embedded-engine.ts';
+
+/**
+ * Opens a model on ONNX Runtime: starts a first instance, finds the batch dimension, checks with a
+ * few runs that rows can share a batch, and stands at one instance and the smallest batch size.
+ *
+ * @throws DnnScalerError `invalid-argument` for options out of range, open dimensions without a
+ *   shape, or a file that is no model; `not-found` without a file; `unsupported` for providers,
+ *   operators or types that this build does not have; `unavailable` when the provider's libraries
+ *   or hardware are missing
+ */
+export async function openOnnxEngine(options: OnnxEngineOptions): Promise<OnnxEngine> {
+  const resolved = resolveOptions(options);
+  if (resolved.provider !== 'cpu') requireProvider(resolved.provider, await listProviders());
+  const modelBytes = await fileBytes(resolved.modelPath);
+  const watchdog = new Watchdog(resolved.clock);
+  const start = (config: SessionConfig, listener: InstanceListener): Instance =>
+    new Instance(
+      {
+        openLink: resolved.isolation === 'thread' ? openThreadLink : openProcessLink,
+        modelPath: resolved.modelPath,
+        config,
+        watchdog,
+        loadLimitMs: resolved.loadLimitMs,
+        runLimitMs: resolved.runLimitMs,
+      },
+      listener,
+    );
+  try {
+    const { instance, metadata } = await startFirst(
+      start,
+      sessionConfig(resolved, { instances: 1 }),
+    );
+    try {
+      const model = await probeModel({
+        metadata,
+        layout: layoutInputs(metadata, resolved.shapes),
+        run: (batch) => runOnce(instance, batch),
+        sampleRow: resolved.sampleRow,
+        maxBatchSize: resolved.maxBatchSize,
+        seed: resolved.seed,
+      });
+      return new OnnxEngine({ options: resolved, model, modelBytes, start, instance, watchdog });
+    } catch (thrown) {
+      await end(instance);
+      throw thrown;
+    }
+  } catch (thrown) {
+    watchdog.close();
+    throw thrown;
+  }
+}
+
+async function fileBytes(path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined)
+    throw new DnnScalerError('not-found', `there is no model file at ${path}`);
+  if (!found.isFile()) throw invalidArgument('the model', 'must be a file', path);
+  return found.size;
+}
+
+function startFirst(
+  start: OpenedModel['start'],
+  config: SessionConfig,
+): Promise<{ instance: Instance; metadata: ModelMetadata }> {
+  return new Promise((resolve, reject) => {
+    const instance = start(config, {
+      onLoaded: (metadata) => resolve({ instance, metadata }),
+      onEnded: (error) => reject(error ?? new DnnScalerError('internal', 'the instance ended')),
+      onHung: reject,
+    });
+  });
+}
+
+function runOnce(instance: Instance, batch: PackedBatch): Promise<InstanceOutcome> {
+  return new Promise((resolve) => {
+    instance.run(batch, resolve);
+  });
+}
+
+/** Ends an instance that never came into use; one that hangs is not waited for. */
+function end(instance: Instance): Promise<void> {
+  return new Promise((resolve) => {
+    if (instance.over) {
+      resolve();
+      return;
+    }
+    instance.listener = {
+      onLoaded: () => undefined,
+      onEnded: () => resolve(),
+      onHung: () => resolve(),
+    };
+    instance.retire();
+  });
+}

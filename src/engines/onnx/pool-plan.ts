@@ -1,0 +1,114 @@
+import type { SessionConfig } from './protocol.ts';
+
+/** What the pool is to become. */
+export interface PoolTarget {
+  readonly instances: number;
+  /** Rows for which every instance is to be warm. */
+  readonly batchSize: number;
+  readonly config: SessionConfig;
+}
+
+/**
+ * `warming` runs a batch that nobody waits for; `lost` has died, or is being killed, and will be
+ * gone; `hung` was given up and is left to itself.
+ */
+export type MemberState = 'loading' | 'warming' | 'idle' | 'busy' | 'retiring' | 'lost' | 'hung';
+
+/** An instance as the plan sees it. */
+export interface Planned {
+  readonly config: SessionConfig;
+  readonly state: MemberState;
+  /** True from the time it first could take a batch. */
+  readonly serving: boolean;
+  /** Batch sizes that it has run. */
+  readonly warm: ReadonlySet<number>;
+}
+
+/** Steps that bring the members nearer to the target; all may be taken at once. */
+export interface PoolPlan<M extends Planned> {
+  /** Members and target agree: nothing to do, and nothing to wait for. */
+  readonly settled: boolean;
+  readonly start: number;
+  readonly retire: readonly M[];
+  readonly warmUp: M | undefined;
+}
+
+/**
+ * Compares the members with the target. Members of an old configuration are retired only as fast
+ * as others stand in for them, so the capacity never drops below the smaller of before and after;
+ * serving members are warmed up one at a time, when idle.
+ *
+ * @param maxLoading instances that may load at the same time
+ */
+export function planPool<M extends Planned>(
+  members: readonly M[],
+  target: PoolTarget,
+  maxLoading: number,
+): PoolPlan<M> {
+  const live = members.filter(isLive);
+  const fresh = live.filter(({ config }) => sameConfig(config, target.config));
+  const stale = live.filter((member) => !fresh.includes(member));
+
+  const retire = stale.filter(({ serving }) => !serving);
+  const surplus = live.filter(({ serving }) => serving).length - target.instances;
+  const staleServing = easiestFirst(stale.filter(({ serving }) => serving));
+  retire.push(...staleServing.slice(0, Math.max(0, surplus)));
+  retire.push(...easiestFirst(fresh).slice(0, Math.max(0, fresh.length - target.instances)));
+
+  // One that is being killed holds its place: what follows its end decides when it is replaced.
+  const dying = members.filter(({ state }) => state === 'lost').length;
+  const loading = live.filter(({ state }) => state === 'loading').length;
+  const missing = target.instances - fresh.length - dying;
+  const start = Math.max(0, Math.min(missing, maxLoading - loading));
+
+  const warming = live.some(({ serving, state }) => serving && state === 'warming');
+  const cold = live.find(
+    (member) => member.state === 'idle' && !isWarm(member, target) && !retire.includes(member),
+  );
+  const staying = members.filter(({ state }) => state !== 'hung');
+  const settled =
+    staying.length === target.instances &&
+    fresh.length === target.instances &&
+    fresh.every((member) => isWarm(member, target) && isReady(member));
+  return { settled, start, retire, warmUp: warming ? undefined : cold };
+}
+
+/** Neither on its way out nor lost. */
+export function isLive({ state }: Planned): boolean {
+  return state === 'loading' || state === 'warming' || state === 'idle' || state === 'busy';
+}
+
+export function isWarm({ warm }: Planned, { batchSize }: PoolTarget): boolean {
+  return warm.has(batchSize);
+}
+
+/**
+ * The target to be content with when an instance could not be started during a change: what is
+ * there in the new configuration, or else in the old one. Undefined when nothing is there.
+ */
+export function nearestTarget(
+  members: readonly Planned[],
+  target: PoolTarget,
+): PoolTarget | undefined {
+  const live = members.filter(isLive);
+  const fresh = live.filter(({ config }) => sameConfig(config, target.config));
+  if (fresh.length > 0) return { ...target, instances: Math.min(target.instances, fresh.length) };
+  const config = live.find(({ serving }) => serving)?.config;
+  if (config === undefined) return undefined;
+  const count = live.filter((member) => sameConfig(member.config, config)).length;
+  return { ...target, instances: Math.min(target.instances, count), config };
+}
+
+function isReady({ state }: Planned): boolean {
+  return state === 'idle' || state === 'busy';
+}
+
+/** Those whose retirement costs least first: not serving yet, then idle, then busy. */
+function easiestFirst<M extends Planned>(members: readonly M[]): M[] {
+  const cost = ({ serving, state }: Planned): number => (!serving ? 0 : state === 'idle' ? 1 : 2);
+  return members.toSorted((a, b) => cost(a) - cost(b));
+}
+
+function sameConfig(a: SessionConfig, b: SessionConfig): boolean {
+  return a.provider === b.provider && a.threads === b.threads && a.spinning === b.spinning;
+}

@@ -1,0 +1,56 @@
+/** What a process instance executes. */
+import { Socket } from 'node:net';
+import type { ConnectOpts, SocketConstructorOpts } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import { entryFile } from './entry-file.ts';
+import { FrameReader, encodeFrameHead, framesFd } from './frames.ts';
+import type { ToInstance } from './protocol.ts';
+import { serveInstance } from './serve-instance.ts';
+
+// Ctrl-C in a terminal reaches the whole process group, and so do the signals of many supervisors.
+// The engine drains its instances; one that died of the same signal would lose its batch.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+
+new Worker(entryFile('parent-watch'));
+
+/** Room for what one read can bring; larger than a Unix socket's usual buffer of 208 KiB. */
+const chunk = Buffer.allocUnsafeSlow(256 * 1024);
+/** Inputs of the batch at hand. One batch runs at a time, so the next one may overwrite it. */
+let inputs = new ArrayBuffer(0);
+
+// Node 20's types lack `onread` here, its sockets do not.
+const socketOptions: SocketConstructorOpts & ConnectOpts = {
+  fd: framesFd,
+  readable: true,
+  writable: true,
+  onread: {
+    buffer: chunk,
+    callback: (bytes) => {
+      reader.push(chunk.subarray(0, bytes));
+      return true;
+    },
+  },
+};
+const socket = new Socket(socketOptions);
+// The engine is gone; there is nobody left to tell.
+socket.on('error', () => process.exit(1));
+
+const receive = serveInstance({
+  post(message, payload) {
+    const bytes = payload?.usedBytes ?? 0;
+    socket.cork();
+    socket.write(encodeFrameHead(message, bytes));
+    if (payload !== undefined && bytes > 0) socket.write(new Uint8Array(payload.buffer, 0, bytes));
+    socket.uncork();
+  },
+  end: () => socket.end(() => process.exit(0)),
+});
+
+const reader = new FrameReader<ToInstance>({
+  allocate: (bytes) => {
+    if (inputs.byteLength < bytes) inputs = new ArrayBuffer(bytes);
+    return inputs;
+  },
+  onFrame: receive,
+});
+socket.resume();

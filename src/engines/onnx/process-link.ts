@@ -1,0 +1,79 @@
+import { spawn } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { entryFile } from './entry-file.ts';
+import { FrameReader, encodeFrameHead, framesFd } from './frames.ts';
+import type { Link, LinkListener } from './link.ts';
+import type { FromInstance } from './protocol.ts';
+
+/** How much of what an instance last said on standard error is kept to explain its end. */
+const keptStderrChars = 500;
+
+/**
+ * Starts a process instance. Messages travel as frames on a socket pair: node's own IPC channel
+ * takes about five times as long for a batch of images, most of it in this process.
+ *
+ * @throws DnnScalerError `unavailable` when the entry point has not been built
+ */
+export function openProcessLink(listener: LinkListener): Link {
+  const child = spawn(process.execPath, [fileURLToPath(entryFile('process-entry'))], {
+    // Standard input is the leash of parent-watch.ts; standard output is not the child's to use.
+    stdio: ['overlapped', 'ignore', 'pipe', 'overlapped'],
+    windowsHide: true,
+  });
+  const socket = child.stdio[framesFd] as Duplex;
+  let inFlight: ArrayBuffer | undefined;
+  let lastWords = '';
+  let gone = false;
+
+  const reader = new FrameReader<FromInstance>({
+    allocate: (bytes) => new ArrayBuffer(bytes),
+    onFrame: (message, payload) => {
+      const returned = inFlight;
+      inFlight = undefined;
+      listener.onMessage(message, payload, returned);
+    },
+  });
+  const end = (how: string): void => {
+    if (gone) return;
+    gone = true;
+    const words = withoutStack(lastWords);
+    listener.onGone(words === '' ? how : `${how}, saying "${words}"`);
+  };
+
+  socket.on('data', (chunk: Buffer) => reader.push(chunk));
+  // A broken pipe means that the child has ended, which its own event tells with the reason.
+  socket.on('error', () => undefined);
+  child.stdin?.on('error', () => undefined);
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    lastWords = (lastWords + text).slice(-keptStderrChars);
+  });
+  child.on('error', (error) => {
+    if (child.pid === undefined) end(`its process could not be started: ${error.message}`);
+  });
+  // `close` comes after `exit`, when everything that the child wrote has been read.
+  child.on('close', (code, signal) => {
+    end(signal === null ? `its process ended with code ${code}` : `its process died of ${signal}`);
+  });
+  return {
+    pid: child.pid,
+    killable: true,
+    post(message, payload) {
+      const bytes = payload?.usedBytes ?? 0;
+      inFlight = payload?.buffer;
+      socket.cork();
+      socket.write(encodeFrameHead(message, bytes));
+      if (payload !== undefined && bytes > 0)
+        socket.write(new Uint8Array(payload.buffer, 0, bytes));
+      socket.uncork();
+    },
+    kill: () => void child.kill('SIGKILL'),
+    unref: () => child.unref(),
+  };
+}
+
+/** What a dying process said, as one line for people. */
+function withoutStack(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.filter((line) => line !== '' && !/^at |^Node\.js v/.test(line)).join(' ');
+}

@@ -1,0 +1,57 @@
+import type { ErrorCode } from '../../errors.ts';
+import type { Provider } from './providers.ts';
+
+/** How one session is to be made; instances whose configurations are equal are interchangeable. */
+export interface SessionConfig {
+  readonly provider: Provider;
+  /** Intra-operator threads, from 1. */
+  readonly threads: number;
+  /** Whether idle threads of a session spin (one instance), or sleep (several that share cores). */
+  readonly spinning: boolean;
+}
+
+/** One input or output as the runtime describes it; `shape` holds sizes and names of open sizes. */
+export interface ValueMetadata {
+  readonly name: string;
+  /** The runtime's name of the element type; undefined for sequences, maps and the like. */
+  readonly type: string | undefined;
+  readonly shape: readonly (number | string)[];
+}
+
+export interface ModelMetadata {
+  readonly inputs: readonly ValueMetadata[];
+  readonly outputs: readonly ValueMetadata[];
+}
+
+/** One tensor of a batch: a stretch of the batch's buffer, or strings. */
+export type PackedTensor =
+  | { readonly dims: readonly number[]; readonly byteOffset: number; readonly byteLength: number }
+  | { readonly dims: readonly number[]; readonly strings: readonly string[] };
+
+/** Tensors of one batch, in the model's order. Numeric ones lie in one buffer, which may be larger. */
+export interface PackedBatch {
+  readonly tensors: readonly PackedTensor[];
+  readonly buffer: ArrayBuffer;
+  /** Bytes of `buffer` in use, from its start. */
+  readonly usedBytes: number;
+}
+
+/** Bytes that travel with a message. */
+export type Payload = Pick<PackedBatch, 'buffer' | 'usedBytes'>;
+
+/** To an instance. Holds nothing that JSON cannot carry; buffers travel as the payload. */
+export type ToInstance =
+  | { readonly kind: 'load'; readonly modelPath: string; readonly config: SessionConfig }
+  /** With the inputs' payload. Asks for every output that is a tensor. */
+  | { readonly kind: 'run'; readonly tensors: readonly PackedTensor[] }
+  /** Comes when nothing runs; the instance frees its session, says so and ends. */
+  | { readonly kind: 'release' };
+
+/** From an instance. */
+export type FromInstance =
+  | { readonly kind: 'loaded'; readonly metadata: ModelMetadata }
+  | { readonly kind: 'load-failed'; readonly code: ErrorCode; readonly message: string }
+  /** With the outputs' payload. */
+  | { readonly kind: 'ran'; readonly tensors: readonly PackedTensor[] }
+  | { readonly kind: 'run-failed'; readonly code: ErrorCode; readonly message: string }
+  | { readonly kind: 'released' };

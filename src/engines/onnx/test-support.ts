@@ -1,0 +1,75 @@
+/** What the tests of this folder share: an engine's callbacks as promises, and rows to send. */
+import type { DnnScalerError } from '../../errors.ts';
+import type { OperatingPoint } from '../../operating-point.ts';
+import type { Row, RowTensor } from '../../tensor/row.ts';
+import type { Engine, EngineHealth, RunOutcome } from '../engine.ts';
+
+type TestEngine = Engine<Row, Row>;
+
+export interface Applied {
+  readonly error: DnnScalerError | null;
+  readonly reached: OperatingPoint;
+}
+
+export function applyTo(engine: TestEngine, point: OperatingPoint): Promise<Applied> {
+  return new Promise((resolve) => {
+    engine.apply(point, (error, reached) => resolve({ error, reached }));
+  });
+}
+
+export function runOn(engine: TestEngine, rows: readonly Row[]): Promise<RunOutcome<Row>> {
+  return new Promise((resolve) => {
+    engine.run(rows, resolve);
+  });
+}
+
+/** Runs a batch that is meant to succeed. */
+export async function repliesOf(engine: TestEngine, rows: readonly Row[]): Promise<Row[]> {
+  const outcome = await runOn(engine, rows);
+  if (outcome.kind !== 'done') throw outcome.error;
+  return rows.map((_, index) => outcome.replies.replyAt(index));
+}
+
+export function floats(
+  values: readonly number[],
+  dims: readonly number[] = [values.length],
+): RowTensor {
+  return { data: Float32Array.from(values), dims };
+}
+
+export function int64(value: number): RowTensor {
+  return { data: BigInt64Array.of(BigInt(value)), dims: [] };
+}
+
+/** Listens to an engine and lets tests wait for what it says. */
+export class Ear {
+  readonly health: EngineHealth[] = [];
+  #waiting: { readonly wanted: () => boolean; readonly resolve: () => void }[] = [];
+
+  constructor(engine: TestEngine) {
+    engine.listen({
+      onCapacity: () => this.#check(),
+      onHealth: (health) => {
+        this.health.push(health);
+        this.#check();
+      },
+    });
+  }
+
+  /** Resolves as soon as `wanted` holds, which is looked at whenever the engine says something. */
+  until(wanted: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ wanted, resolve });
+      this.#check();
+    });
+  }
+
+  #check(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const waiter of waiting) {
+      if (waiter.wanted()) waiter.resolve();
+      else this.#waiting.push(waiter);
+    }
+  }
+}

@@ -1,0 +1,1 @@
+export { estimatorFor } from './estimator.ts';

@@ -1,0 +1,183 @@
+import { DnnScalerError, invalidArgument } from '../errors.ts';
+import { paperLimits } from '../operating-point.ts';
+import { createScaler } from '../scaling/create-scaler.ts';
+import type { InstanceLatencyEstimator } from '../scaling/multi-tenancy.ts';
+import type { RunResult } from '../serving/run-result.ts';
+import { P40 } from '../simulator/p40.ts';
+import type { P40Tables } from '../simulator/p40-tables.ts';
+import type { Preprocessing } from '../simulator/p40-surface.ts';
+import { p40Surface } from '../simulator/p40-surface.ts';
+import type { PowerLaw } from '../simulator/power-law.ts';
+import { defaultPercentile, makeSlo } from '../slo.ts';
+import type { Comparison, JobResult, JobSeries } from './comparison.ts';
+import { compare, gainPercentOf } from './comparison.ts';
+import { controllingMean } from './controlling-mean.ts';
+import type { PaperJob } from './paper-jobs.ts';
+import type { JobConditions, ScalerOutcome } from './run-job.ts';
+import { outcomeOf, runJob } from './run-job.ts';
+import type { SloStepRun } from './slo-step.ts';
+import { runSloStep } from './slo-step.ts';
+import { whyDifferent } from './why.ts';
+
+export interface ReproduceOptions {
+  readonly tables: P40Tables;
+  readonly jobs: readonly PaperJob[];
+  /** Names as on the command line; `clipper` and `dnnscaler` by default. */
+  readonly scalers?: readonly string[];
+  /** Any integer; 1 by default. */
+  readonly seed?: number;
+  /** Sigma of the lognormal noise of each engine call; 0.05 by default. */
+  readonly noiseSigma?: number;
+  /** The estimator that DNNScaler starts Multi-Tenancy from, knowing nothing of this network. */
+  readonly estimateWithout: (network: string) => InstanceLatencyEstimator;
+  readonly onProgress?: (done: number, total: number, what: string) => void;
+}
+
+export const defaultScalers: readonly string[] = ['clipper', 'dnnscaler'];
+export const defaultNoiseSigma = 0.05;
+
+/** The paper's experiment on the simulated P40, and what changes when its conditions do. */
+export interface Reproduction {
+  readonly seed: number;
+  readonly noiseSigma: number;
+  readonly percentile: number;
+  readonly scalers: readonly string[];
+  /** Every scaler on p95, images decoded one by one inside the timed call, as the authors did. */
+  readonly serial: Comparison;
+  /** The same with images decoded beforehand. */
+  readonly pipelined: Comparison;
+  /** DNNScaler on the mean and the others on p95, as in the authors' code; serial. */
+  readonly seedControl: Comparison;
+  /** The serial runs' time series, by job. */
+  readonly series: ReadonlyMap<number, JobSeries>;
+  readonly sloSteps: readonly JobSloSteps[];
+  /** The rule for GPU time slices that nobody measured. */
+  readonly timeSliceLaw: PowerLaw;
+}
+
+export interface JobSloSteps {
+  readonly job: number;
+  readonly network: string;
+  readonly dataset: string;
+  readonly runs: readonly SloStepRun[];
+}
+
+/**
+ * Runs the jobs: per job and scaler once with serial and once with pipelined preprocessing, once
+ * with the SLO stepping down and up, and DNNScaler once more on the mean.
+ *
+ * @throws DnnScalerError `invalid-argument` for an unknown scaler, and no or doubled scalers or jobs
+ */
+export async function reproduce(options: ReproduceOptions): Promise<Reproduction> {
+  const { jobs, scalers = defaultScalers, seed = 1, noiseSigma = defaultNoiseSigma } = options;
+  checkScalers(scalers);
+  if (jobs.length === 0) throw new DnnScalerError('invalid-argument', 'there must be a job to run');
+  const p40 = new P40(options.tables);
+  const hasDnnScaler = scalers.includes('dnnscaler');
+  const total = jobs.length * (3 * scalers.length + (hasDnnScaler ? 1 : 0));
+  let done = 0;
+  const step = async <T>(what: string, work: () => T | Promise<T>): Promise<T> => {
+    options.onProgress?.(done, total, what);
+    const result = await work();
+    done += 1;
+    return result;
+  };
+
+  const serial: JobResult[] = [];
+  const pipelined: JobResult[] = [];
+  const seedControl: JobResult[] = [];
+  const series = new Map<number, JobSeries>();
+  const sloSteps: JobSloSteps[] = [];
+  for (const job of jobs) {
+    const curves = p40.curvesOf(job.network, job.dataset);
+    const conditions: JobConditions = {
+      slo: makeSlo(job.sloMs),
+      noiseSigma,
+      // A stream of noise for each job, the same one for all of its scalers.
+      seed: seed * 1000 + job.job,
+      estimate: options.estimateWithout(job.network),
+    };
+    const label = (what: string): string => `job ${job.job}, ${job.network}: ${what}`;
+    const runAll = async (preprocessing: Preprocessing): Promise<Record<string, RunResult>> => {
+      const surface = p40Surface(curves, preprocessing);
+      const results: Record<string, RunResult> = {};
+      for (const scaler of scalers) {
+        const what = label(`${scaler}, ${preprocessing}`);
+        results[scaler] = await step(what, () => runJob(surface, scaler, conditions));
+      }
+      return results;
+    };
+    const describe = (results: Record<string, RunResult>): JobResult =>
+      describeJob(job, curves, results, p40.timeSliceLaw);
+
+    const serialRuns = await runAll('serial');
+    serial.push(describe(serialRuns));
+    pipelined.push(describe(await runAll('pipelined')));
+    series.set(job.job, mapValues(serialRuns, (result) => result.windows));
+    const surface = p40Surface(curves, 'serial');
+    if (hasDnnScaler) {
+      const onMean = await step(label('dnnscaler on the mean'), () =>
+        runJob(surface, 'dnnscaler', conditions, controllingMean),
+      );
+      seedControl.push(describe({ ...serialRuns, dnnscaler: onMean }));
+    }
+    const runs: SloStepRun[] = [];
+    for (const scaler of scalers) {
+      const what = label(`${scaler}, SLO steps`);
+      runs.push(await step(what, () => runSloStep(surface, scaler, conditions)));
+    }
+    sloSteps.push({ job: job.job, network: job.network, dataset: job.dataset, runs });
+  }
+  options.onProgress?.(total, total, 'done');
+  return {
+    seed,
+    noiseSigma,
+    percentile: defaultPercentile,
+    scalers,
+    serial: compare(serial),
+    pipelined: compare(pipelined),
+    seedControl: compare(seedControl),
+    series,
+    sloSteps,
+    timeSliceLaw: p40.timeSliceLaw,
+  };
+}
+
+function checkScalers(scalers: readonly string[]): void {
+  if (scalers.length === 0 || new Set(scalers).size < scalers.length) {
+    throw invalidArgument('the scalers', 'must be at least one, each named once', scalers.join(' '));
+  }
+  for (const scaler of scalers) {
+    createScaler(scaler, { limits: paperLimits, estimate: () => [] });
+  }
+}
+
+function describeJob(
+  job: PaperJob,
+  curves: ReturnType<P40['curvesOf']>,
+  results: Readonly<Record<string, RunResult>>,
+  law: PowerLaw,
+): JobResult {
+  const { approach = null, profile = null } = results['dnnscaler'] ?? {};
+  const outcomes: Record<string, ScalerOutcome> = mapValues(results, outcomeOf);
+  const differs = approach !== null && profile !== null && approach !== job.seedApproach;
+  return {
+    job: job.job,
+    network: job.network,
+    dataset: job.dataset,
+    sloMs: job.sloMs,
+    curveSource: curves.curveSource,
+    batchPathSource: curves.batchPathSource,
+    approach,
+    seedApproach: job.seedApproach,
+    ...(differs && { why: whyDifferent(curves, profile, approach, law) }),
+    tiBatchingPercent: profile?.tiBatchingPercent ?? null,
+    tiMultiTenancyPercent: profile?.tiMultiTenancyPercent ?? null,
+    outcomes,
+    gainPercent: gainPercentOf(outcomes),
+  };
+}
+
+function mapValues<A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}

@@ -1,0 +1,3 @@
+export * from './simulate.ts';
+export * from './simulated-engine.ts';
+export * from './virtual-clock.ts';

@@ -1,0 +1,188 @@
+import { DnnScalerError } from '../errors.ts';
+import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
+
+/** One measured cell: the latency of one engine call at an operating point. */
+export interface SurfacePoint {
+  readonly batchSize: number;
+  readonly instances: number;
+  readonly latencyMs: number;
+}
+
+/** Batch sizes at which latencies are known, both included. */
+export interface BatchRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** The measured latencies at one count of instances, in ascending order of batch size. */
+interface MeasuredRow {
+  readonly instances: number;
+  readonly batchSizes: readonly number[];
+  readonly latenciesMs: readonly number[];
+}
+
+/**
+ * The measured latencies of one network: batch size x co-located instances. Between measured batch
+ * sizes a latency is linear, for each measured count of instances; between measured counts it is
+ * linear in the count. Nothing is extended beyond what was measured: `reach` keeps operating points
+ * inside, and `notes` says where the limits come from.
+ */
+export class Surface {
+  readonly network: string;
+  readonly points: readonly SurfacePoint[];
+  readonly limits: KnobLimits;
+  /** What a reader of figures from this surface should know, in sentences. */
+  readonly notes: readonly string[];
+  readonly #rows: readonly MeasuredRow[];
+  /** By count of instances, from 1: the batch sizes known there and at every smaller count. */
+  readonly #ranges: readonly (BatchRange | undefined)[];
+
+  /**
+   * @param points any order; integers >= 1 for both knobs, each pair once, latencies > 0
+   * @throws DnnScalerError `invalid-argument` when there is none with one instance
+   */
+  constructor(network: string, points: readonly SurfacePoint[]) {
+    this.network = network;
+    this.points = points;
+    this.#rows = rowsOf(points);
+    const single = this.#rows[0];
+    if (single?.instances !== 1) {
+      throw new DnnScalerError(
+        'invalid-argument',
+        `the surface of ${network} must have latencies at 1 instance, where every search begins`,
+      );
+    }
+    const maxInstances = this.#rows.at(-1)?.instances ?? 1;
+    this.#ranges = Array.from({ length: maxInstances }, (_, i) => this.#rangeAt(i + 1));
+    const range = this.#ranges[0] as BatchRange;
+    this.limits = { minBatchSize: range.min, maxBatchSize: range.max, maxInstances };
+    this.notes = this.#describe();
+  }
+
+  /** Counts of instances that were measured, ascending. */
+  get measuredInstances(): readonly number[] {
+    return this.#rows.map((row) => row.instances);
+  }
+
+  /** The batch sizes measured at a count of instances, from the smallest to the largest. */
+  measuredRange(instances: number): BatchRange | undefined {
+    const row = this.#rows.find((candidate) => candidate.instances === instances);
+    return row === undefined ? undefined : rangeOf(row);
+  }
+
+  /**
+   * Latency in ms of a call of `rows` rows while `busyInstances` are running. A call of fewer rows
+   * than the smallest measured batch takes as long as that batch.
+   */
+  latencyMs(rows: number, busyInstances: number): number {
+    const measured = this.#rows;
+    let above = 0;
+    while (above < measured.length - 1 && (measured[above] as MeasuredRow).instances < busyInstances) {
+      above += 1;
+    }
+    const upper = measured[above] as MeasuredRow;
+    const upperMs = alongBatch(upper, rows);
+    if (above === 0 || busyInstances >= upper.instances) return upperMs;
+    const lower = measured[above - 1] as MeasuredRow;
+    const share = (busyInstances - lower.instances) / (upper.instances - lower.instances);
+    const lowerMs = alongBatch(lower, rows);
+    return lowerMs + share * (upperMs - lowerMs);
+  }
+
+  /**
+   * The point itself where its latencies are known, whatever part of its instances is busy;
+   * otherwise the largest batch known at that count, or fewer instances where the batch is smaller
+   * than any known.
+   */
+  reach(point: OperatingPoint): OperatingPoint {
+    let instances = Math.min(point.instances, this.limits.maxInstances);
+    for (; instances > 1; instances -= 1) {
+      const range = this.#ranges[instances - 1];
+      if (range !== undefined && range.min <= point.batchSize) break;
+    }
+    const range = this.#ranges[instances - 1] as BatchRange;
+    const batchSize = Math.min(Math.max(point.batchSize, range.min), range.max);
+    return { batchSize, instances };
+  }
+
+  /** Batch sizes known at the measured counts up to `instances` and, for a gap, the next above. */
+  #rangeAt(instances: number): BatchRange | undefined {
+    let min = 1;
+    let max = Number.POSITIVE_INFINITY;
+    for (const row of this.#rows) {
+      const range = rangeOf(row);
+      min = Math.max(min, range.min);
+      max = Math.min(max, range.max);
+      if (row.instances >= instances) break;
+    }
+    return min <= max ? { min, max } : undefined;
+  }
+
+  #describe(): readonly string[] {
+    const { minBatchSize, maxBatchSize, maxInstances } = this.limits;
+    const notes: string[] = [];
+    if (minBatchSize > 1) {
+      notes.push(
+        `batches under ${minBatchSize} were not measured: a call of fewer rows takes as long as one of ${minBatchSize}`,
+      );
+    }
+    const measured = new Set(this.measuredInstances);
+    const gaps = this.#ranges.flatMap((_, i) => (measured.has(i + 1) ? [] : [i + 1]));
+    if (gaps.length > 0) {
+      notes.push(
+        `latencies at ${list(gaps)} instances were not measured and lie linearly between their neighbours`,
+      );
+    }
+    const narrower: string[] = [];
+    for (let n = 2; n <= maxInstances; n += 1) {
+      const range = this.#ranges[n - 1];
+      const max = range?.max ?? 0;
+      if (max < maxBatchSize && max !== (this.#ranges[n - 2]?.max ?? 0)) {
+        narrower.push(range === undefined ? `none from ${n}` : `up to ${max} from ${n}`);
+      }
+    }
+    if (narrower.length > 0) {
+      notes.push(
+        `batches were measured up to ${maxBatchSize} with 1 instance, ${narrower.join(', ')} instances on: larger ones are cut to that`,
+      );
+    }
+    return notes;
+  }
+}
+
+function rowsOf(points: readonly SurfacePoint[]): readonly MeasuredRow[] {
+  const counts = [...new Set(points.map((point) => point.instances))].sort((a, b) => a - b);
+  return counts.map((instances) => {
+    const cells = points
+      .filter((point) => point.instances === instances)
+      .sort((a, b) => a.batchSize - b.batchSize);
+    return {
+      instances,
+      batchSizes: cells.map((cell) => cell.batchSize),
+      latenciesMs: cells.map((cell) => cell.latencyMs),
+    };
+  });
+}
+
+function rangeOf(row: MeasuredRow): BatchRange {
+  return { min: row.batchSizes[0] as number, max: row.batchSizes.at(-1) as number };
+}
+
+/** Linear between measured batch sizes, constant outside them. */
+function alongBatch(row: MeasuredRow, rows: number): number {
+  const { batchSizes, latenciesMs } = row;
+  let above = 0;
+  while (above < batchSizes.length && (batchSizes[above] as number) < rows) above += 1;
+  if (above === 0) return latenciesMs[0] as number;
+  if (above === batchSizes.length) return latenciesMs[above - 1] as number;
+  const from = batchSizes[above - 1] as number;
+  const to = batchSizes[above] as number;
+  const fromMs = latenciesMs[above - 1] as number;
+  const toMs = latenciesMs[above] as number;
+  return fromMs + ((rows - from) / (to - from)) * (toMs - fromMs);
+}
+
+function list(values: readonly number[]): string {
+  const last = values.at(-1);
+  return values.length < 2 ? String(last) : `${values.slice(0, -1).join(', ')} and ${last}`;
+}

@@ -1,0 +1,3 @@
+export * from './latency-summary.ts';
+export * from './quantile.ts';
+export * from './sample-buffer.ts';

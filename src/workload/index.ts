@@ -1,0 +1,2 @@
+export * from './closed-loop.ts';
+export * from './row-source.ts';

@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { countOf, multiplyAddsOf } from './counts.ts';
+import { GraphBuilder } from './onnx/graph-builder.ts';
+import type { Input } from './onnx/graph-builder.ts';
+import { batchDim, int, ints } from './onnx/graph.ts';
+import { findNetwork } from './registry.ts';
+
+const published = readFileSync(new URL('../../data/models.csv', import.meta.url), 'utf8')
+  .trim()
+  .split('\n')
+  .slice(1)
+  .map((line) => line.split(',') as [string, string, string, string, string])
+  .filter(([name]) => name.startsWith('mobilenet_v1'));
+
+describe('published sizes', () => {
+  test.each(published)(
+    '%s at %s px has the %s M parameters and %s M multiply-adds of the table',
+    (name, px, millions, macs) => {
+      const network = findNetwork(name);
+      expect(network.image?.px).toBe(Number(px));
+      const counts = countOf(network.build());
+      expect(Math.round(counts.multiplyAdds / 1e6)).toBe(Number(macs));
+      // TF-Slim's table holds what this counts and half of the moving statistics besides.
+      expect(Math.abs(counts.parameters / 1e6 - Number(millions))).toBeLessThan(0.01);
+      const asInTheTable = (counts.parameters + counts.movingStatistics / 2) / 1e6;
+      expect(asInTheTable.toFixed(2)).toBe(millions);
+    },
+  );
+
+  test('the table lists all three MobileNets V1', () => {
+    expect(published.map(([name]) => name)).toEqual([
+      'mobilenet_v1_100',
+      'mobilenet_v1_050',
+      'mobilenet_v1_025',
+    ]);
+  });
+
+  test('MobileNet V1 has the layers that TF-Slim lists for it', () => {
+    // mobilenet_v1.py: 3,185,088 weights and 567,716,352 multiply-adds below the classifier.
+    const graph = findNetwork('mobilenet_v1_100').build();
+    const { parameters, movingStatistics, multiplyAdds } = countOf(graph);
+    const classifier = { weights: 1024 * 1001, biases: 1001 };
+    expect(multiplyAdds - classifier.weights).toBe(567_716_352);
+    const scalesAndOffsets = movingStatistics;
+    expect(parameters - scalesAndOffsets - classifier.weights - classifier.biases).toBe(3_185_088);
+    const byName = new Map(graph.nodes.map((node) => [node.name, multiplyAddsOf(node, graph)]));
+    expect(byName.get('MobilenetV1/Conv2d_0')).toBe(10_838_016);
+    expect(byName.get('MobilenetV1/Conv2d_2_depthwise')).toBe(1_806_336);
+    expect(byName.get('MobilenetV1/Conv2d_13_pointwise')).toBe(51_380_224);
+    expect(graph.values.get('MobilenetV1/Conv2d_13_pointwise')?.dims).toEqual(['N', 1024, 7, 7]);
+  });
+
+  test('Mult-VAE and the deep averaging network have the sizes of their layers', () => {
+    const items = 20_108;
+    const layers = [items * 600, 600 * 400, 200 * 600, 600 * items];
+    const weights = layers.reduce((a, b) => a + b);
+    expect(countOf(findNetwork('multvae_ml20m').build())).toEqual({
+      parameters: weights + 600 + 400 + 600 + items,
+      movingStatistics: 0,
+      multiplyAdds: weights,
+    });
+    const hidden = 3 * 300 * 300 + 300 * 5;
+    expect(countOf(findNetwork('dan_sst').build())).toEqual({
+      parameters: 17_837 * 300 + hidden + 3 * 300 + 5,
+      movingStatistics: 0,
+      multiplyAdds: 53 * 300 + hidden,
+    });
+  });
+});
+
+describe('counting', () => {
+  function floats(graph: GraphBuilder, name: string, dims: readonly number[]): Input {
+    const never = (): never => {
+      throw new Error('counting needs no weights');
+    };
+    return graph.initializer({ name, datatype: 'FP32', dims, data: never });
+  }
+
+  test('a grouped convolution multiplies only within its groups', () => {
+    const graph = new GraphBuilder('g');
+    const x = graph.input('x', 'FP32', [batchDim, 8, 10, 10]);
+    const weights = floats(graph, 'w', [4, 2, 3, 5]);
+    graph.node('Conv', [x, weights], {
+      name: 'y',
+      attributes: { strides: ints([2, 1]), pads: ints([0, 2, 1, 2]), group: int(4) },
+    });
+    const built = graph.finish();
+    expect(built.values.get('y')?.dims).toEqual([batchDim, 4, 5, 10]);
+    expect(countOf(built)).toEqual({
+      parameters: 120,
+      movingStatistics: 0,
+      multiplyAdds: 4 * 5 * 10 * (2 * 3 * 5),
+    });
+  });
+
+  test('products count one row, whatever the sides and stacks', () => {
+    const graph = new GraphBuilder('g');
+    const x = graph.input('x', 'FP32', [7, 3]);
+    const transA = int(1);
+    const transB = int(1);
+    graph.node('Gemm', [x, floats(graph, 'w', [5, 7])], {
+      name: 'y',
+      attributes: { transA, transB },
+    });
+    const stack = graph.input('stack', 'FP32', [batchDim, 4, 2, 6]);
+    graph.node('MatMul', [stack, floats(graph, 'v', [6, 9])], { name: 'z' });
+    const built = graph.finish();
+    expect(built.values.get('y')?.dims).toEqual([3, 5]);
+    expect(built.values.get('z')?.dims).toEqual([batchDim, 4, 2, 9]);
+    expect(countOf(built).multiplyAdds).toBe(3 * 5 * 7 + 4 * 2 * 9 * 6);
+  });
+
+  test('scalars and integers are no parameters, and moving statistics are counted apart', () => {
+    const graph = new GraphBuilder('g');
+    const x = graph.input('x', 'FP32', [batchDim, 3, 2, 2]);
+    const scaled = graph.node('Mul', [x, graph.scalar('half', 'FP32', 0.5)], { name: 'scaled' });
+    const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => floats(graph, name, [3]));
+    const y = graph.node('BatchNormalization', [scaled, a!, b!, c!, d!], { name: 'y' });
+    graph.node('Unsqueeze', [y, graph.int64s('axes', [0])], { name: 'z' });
+    expect(countOf(graph.finish())).toEqual({
+      parameters: 6,
+      movingStatistics: 6,
+      multiplyAdds: 0,
+    });
+  });
+});
