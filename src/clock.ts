@@ -16,10 +16,13 @@ export interface Clock {
   timeOfDayMs(): number;
 }
 
-/** The machine's monotonic clock. */
+/** The longest delay that Node's timers take, about 25 days; a longer one would fire at once. */
+const longestDelayMs = 2 ** 31 - 1;
+
+/** The machine's monotonic clock. Delays of more than 25 days are cut to that. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
-  setTimer: (delayMs, fire) => setTimeout(fire, delayMs),
+  setTimer: (delayMs, fire) => setTimeout(fire, Math.min(delayMs, longestDelayMs)),
   clearTimer: (timer) => {
     clearTimeout(timer as NodeJS.Timeout);
   },

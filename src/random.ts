@@ -3,10 +3,7 @@
  * splitmix32). The same seed gives the same sequence on every machine. Not for secrets.
  */
 export class Random {
-  #a: number;
-  #b: number;
-  #c: number;
-  #counter = 1;
+  readonly #state = new Int32Array(4);
   #spareNormal: number | undefined;
 
   /** @param seed any finite number; its low 32 bits and its upper part both count */
@@ -18,19 +15,22 @@ export class Random {
       mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
       return (mixed ^ (mixed >>> 15)) >>> 0;
     };
-    this.#a = splitmix();
-    this.#b = splitmix();
-    this.#c = splitmix();
+    this.#state.set([splitmix(), splitmix(), splitmix(), 1]);
     for (let i = 0; i < 12; i += 1) this.nextUint32();
   }
 
   nextUint32(): number {
-    const result = (this.#a + this.#b + this.#counter) >>> 0;
-    this.#counter = (this.#counter + 1) >>> 0;
-    this.#a = (this.#b ^ (this.#b >>> 9)) >>> 0;
-    this.#b = (this.#c + (this.#c << 3)) >>> 0;
-    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + result) >>> 0;
-    return result;
+    const state = this.#state;
+    const a = state[0] as number;
+    const b = state[1] as number;
+    const c = state[2] as number;
+    const counter = state[3] as number;
+    const result = (((a + b) | 0) + counter) | 0;
+    state[0] = b ^ (b >>> 9);
+    state[1] = (c + (c << 3)) | 0;
+    state[2] = (((c << 21) | (c >>> 11)) + result) | 0;
+    state[3] = (counter + 1) | 0;
+    return result >>> 0;
   }
 
   /** Uniform in [0, 1). */

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { systemClock } from '../clock.ts';
+import { DnnScalerError } from '../errors.ts';
 import type { OperatingPoint } from '../operating-point.ts';
 import { formatPoint } from '../operating-point.ts';
 import { Profiler, describeProfile } from '../scaling/profiler.ts';
@@ -88,6 +89,9 @@ async function measureProfile(
   const profiler = new Profiler(model.engine.limits);
   const observations = await measure(model, profiler.points, pointMs, interrupts, quiet);
   for (const observation of observations) profiler.record(observation);
+  if (profiler.next() !== undefined) {
+    throw new DnnScalerError('cancelled', 'interrupted before every probe was measured');
+  }
   return profiler.report();
 }
 
