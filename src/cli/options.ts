@@ -135,7 +135,7 @@ function parseThreads(text: string): number | 'auto' {
   return text === 'auto' ? 'auto' : parseCount(text);
 }
 
-function parsePercentile(text: string): number {
+export function parsePercentile(text: string): number {
   const percentile = Number(text);
   if (text.trim() === '' || !(percentile > 0 && percentile < 1)) {
     throw new InvalidArgumentError('It must lie between 0 and 1, such as 0.95.');

@@ -1,0 +1,123 @@
+import { Command } from 'commander';
+import { estimatorFor } from '../estimation/index.ts';
+import { formatPoint } from '../operating-point.ts';
+import { createScaler } from '../scaling/create-scaler.ts';
+import type { RunResult } from '../serving/run-result.ts';
+import type { Oracle } from '../simulator/oracle.ts';
+import { findOracle } from '../simulator/oracle.ts';
+import { simulate } from '../simulator/simulate.ts';
+import { surfaceEngine } from '../simulator/surface-engine.ts';
+import type { Surface } from '../simulator/surface.ts';
+import { VirtualClock } from '../simulator/virtual-clock.ts';
+import type { Slo } from '../slo.ts';
+import { makeSlo, percentileName } from '../slo.ts';
+import { formatMs, formatPerS, formatShare } from '../units.ts';
+import { verdictExitCodes } from './exit-codes.ts';
+import { windowLine } from './live-frame.ts';
+import type { ObjectiveCliOptions, OutputCliOptions } from './options.ts';
+import { addObjectiveOptions, parseSeed, scalerHelp, sloFrom } from './options.ts';
+import { readSurface } from './read-surface.ts';
+import { summarize } from './result-text.ts';
+import type { ScenarioCliOptions } from './scenario-options.ts';
+import { addScenarioOptions, imperfectionsFrom } from './scenario-options.ts';
+import { writeTimeSeries } from './time-series.ts';
+
+type SimulateCliOptions = ObjectiveCliOptions &
+  Pick<OutputCliOptions, 'json' | 'csv'> &
+  ScenarioCliOptions & {
+    readonly network?: string;
+    readonly scaler: string;
+    readonly seed: number;
+  };
+
+/** `dnnscaler simulate`: the real serving code on measured latencies, in virtual time. */
+export function simulateCommand(): Command {
+  const command = new Command('simulate')
+    .description('run a scaler on a measured latency surface, in virtual time')
+    .argument('<surface>', 'a CSV file: network,batch_size,instances,latency_ms')
+    .option('--network <name>', 'the network; needed when the file holds several')
+    .option('--scaler <name>', scalerHelp, 'auto');
+  addObjectiveOptions(command, '120s');
+  command.option('--seed <n>', 'seed of everything that is left to chance', parseSeed, 1);
+  addScenarioOptions(command);
+  return command
+    .option('--json', 'print one JSON object on standard output')
+    .option('--csv <file>', 'write the time series to a file')
+    .addHelpText(
+      'after',
+      `
+The duration is virtual. The same seed gives the same result, to the byte. The oracle is the best
+operating point of the surface: the highest throughput over integer batches up to 128 and measured
+counts of instances whose call latency at the SLO's percentile is at most SLO / 1.02.
+
+Exit status: 0 the SLO was held, 1 it was not though a point could, 3 no point can, 2 bad usage.
+
+Examples:
+  $ dnnscaler simulate data/a100-surface.csv --network resnet50 --slo 50ms --noise 0.05
+  $ dnnscaler simulate surface.csv --slo 50ms --scaler clipper --drift 1.5@60s --json`,
+    )
+    .action(run);
+}
+
+async function run(file: string, options: SimulateCliOptions): Promise<void> {
+  const slo = sloFrom(options);
+  const surface = await readSurface(file, options.network);
+  const result = await simulateOn(surface, slo, options);
+  const finalSlo = makeSlo(options.sloStep?.value ?? slo.limitMs, slo.percentile);
+  const oracle = findOracle(surface, finalSlo, { noiseSigma: options.noise });
+  if (options.csv !== undefined) await writeTimeSeries(options.csv, [result]);
+  const report = { network: surface.network, seed: options.seed, ...result, oracle };
+  process.stdout.write(
+    options.json === true
+      ? `${JSON.stringify(report, null, 2)}\n`
+      : `${describe(surface.network, result, oracle)}\n`,
+  );
+  process.exitCode = verdictExitCodes[result.verdict];
+}
+
+function simulateOn(surface: Surface, slo: Slo, options: SimulateCliOptions): Promise<RunResult> {
+  const clock = new VirtualClock();
+  const engine = surfaceEngine(surface, {
+    clock,
+    seed: options.seed,
+    ...imperfectionsFrom(options),
+  });
+  const scaler = createScaler(options.scaler, { limits: engine.limits, estimate: estimatorFor() });
+  return simulate({
+    clock,
+    engine,
+    scaler,
+    slo,
+    durationMs: options.duration,
+    arrange: (trial) => {
+      const { sloStep } = options;
+      if (sloStep === undefined) return;
+      clock.setTimer(sloStep.atMs, () => {
+        trial.deployment.setSlo(makeSlo(sloStep.value, slo.percentile));
+      });
+    },
+  });
+}
+
+/** Every decision that changed something, the figures of steady state, and the oracle's. */
+function describe(network: string, result: RunResult, oracle: Oracle | null): string {
+  const { windows, slo } = result;
+  const decisions = windows.filter(
+    (window, i) => window.decision !== 'hold' || windows[i - 1]?.decision !== 'hold',
+  );
+  return [
+    ...decisions.map((window) => windowLine(window, slo.percentile)),
+    '',
+    summarize(network, result),
+    `  oracle       ${describeOracle(result, oracle)}`,
+  ].join('\n');
+}
+
+function describeOracle({ slo, throughputPerS }: RunResult, oracle: Oracle | null): string {
+  if (oracle === null) return 'no operating point of this surface can hold this SLO';
+  const percentile = percentileName(slo.percentile);
+  return (
+    `${formatPerS(oracle.throughputPerS)} at ${formatPoint(oracle)}, ` +
+    `${percentile} ${formatMs(oracle.controlledMs)}; reached ${formatShare(throughputPerS / oracle.throughputPerS)} of it`
+  );
+}

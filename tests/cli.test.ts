@@ -1,0 +1,212 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ocrModel } from '../examples/ocr-models.ts';
+import { samplePhotos } from '../examples/photos.ts';
+
+const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const classifier = ocrModel('classifier');
+const detector = ocrModel('detector');
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(...args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => {
+      resolve({ code, stdout, stderr });
+    });
+  });
+  return { child, ended };
+}
+
+function run(...args: string[]): Promise<Ended> {
+  return start(...args).ended;
+}
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'dnnscaler-cli-'));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('dnnscaler run', () => {
+  it('prints one JSON object about the steady state, and keeps the time series', async () => {
+    const csv = join(folder, 'series.csv');
+    const args = ['zoo:mobilenet_v1_025', '--slo', '2s', '--duration', '9s', '--json', '--quiet'];
+    const { code, stdout, stderr } = await run('run', ...args, '--csv', csv);
+    expect(stderr).toBe('');
+    const result = JSON.parse(stdout) as Record<string, unknown>;
+    expect(code).toBe(0);
+    expect(result).toMatchObject({
+      model: 'mobilenet_v1_025',
+      simulated: false,
+      approach: expect.stringMatching(/^(batching|multi-tenancy)$/) as string,
+      operatingPoint: { batchSize: expect.any(Number), instances: expect.any(Number) } as object,
+      profile: {
+        probes: expect.any(Array) as unknown[],
+        tiBatchingPercent: expect.any(Number) as number,
+        tiMultiTenancyPercent: expect.any(Number) as number,
+      },
+      throughputPerS: expect.any(Number) as number,
+      latencyMs: {
+        p50: expect.any(Number) as number,
+        p95: expect.any(Number) as number,
+        p99: expect.any(Number) as number,
+      },
+      slo: { percentile: 0.95, limitMs: 2000 },
+      verdict: 'held',
+    });
+    expect(result['sloAttainment']).toBeGreaterThanOrEqual(0.95);
+    const windows = result['windows'] as { reason: string }[];
+    expect(windows.length).toBeGreaterThan(2);
+    for (const window of windows) expect(window.reason).not.toBe('');
+    const lines = (await readFile(csv, 'utf8')).trim().split(/\r?\n/);
+    expect(lines).toHaveLength(windows.length + 1);
+    expect(lines[0]).toMatch(/^scaler,time_ms,/);
+  });
+
+  it('serves photographs through a pretrained network, and counts the broken ones', async () => {
+    const photos = join(folder, 'photos');
+    await mkdir(photos);
+    const [first, second] = samplePhotos() as [string, string];
+    await copyFile(first, join(photos, 'whole.jpg'));
+    const bytes = await readFile(second);
+    await writeFile(join(photos, 'torn.jpg'), bytes.subarray(0, bytes.length / 2));
+    const { code, stdout } = await run(
+      ...['run', detector, '--slo', '30s', '--shape', 'x=1,3,160,160', '--input', photos],
+      ...['--scaler', 'fixed:1,1', '--duration', '4s', '--quiet'],
+    );
+    expect(stdout).toContain('1 input could not be read and was skipped');
+    expect(stdout).toContain('torn.jpg');
+    expect(code).toBe(0);
+  });
+
+  it('ends with 3 and says the best it could do when no operating point can hold the SLO', async () => {
+    const { code, stdout } = await run(
+      ...['run', 'zoo:mobilenet_v1_025', '--slo', '50us', '--scaler', 'batching'],
+      ...['--duration', '4s', '--quiet'],
+    );
+    expect(stdout).toContain('no operating point can hold this SLO here');
+    expect(code).toBe(3);
+  });
+
+  it('ends with its summary on the first Ctrl-C', async () => {
+    const { child, ended } = start('run', 'zoo:mobilenet_v1_025', '--slo', '2s', '--duration', '10m');
+    let seen = '';
+    await new Promise<void>((resolve) => {
+      child.stderr?.on('data', (text: string) => {
+        seen += text;
+        if (seen.split('probe').length > 2) resolve();
+      });
+    });
+    child.kill('SIGINT');
+    const { code, stdout } = await ended;
+    expect(stdout).toContain('throughput');
+    expect([0, 1]).toContain(code);
+  });
+});
+
+describe('dnnscaler compare, profile and zoo', () => {
+  it('compares scalers in turn', async () => {
+    const { code, stdout } = await run(
+      ...['compare', 'zoo:dan_sst', '--slo', '1s', '--scalers', 'clipper,fixed:4,1'],
+      ...['--duration', '3s', '--json', '--quiet'],
+    );
+    expect(code).toBe(0);
+    const { runs } = JSON.parse(stdout) as { runs: { scaler: string; throughputPerS: number }[] };
+    expect(runs.map(({ scaler }) => scaler)).toEqual(['clipper', 'fixed:4,1']);
+    for (const { throughputPerS } of runs) expect(throughputPerS).toBeGreaterThan(0);
+  });
+
+  it('profiles a network', async () => {
+    const args = ['zoo:dan_sst', '--point-time', '500ms', '--json', '--quiet'];
+    const { code, stdout } = await run('profile', ...args);
+    expect(code).toBe(0);
+    const report = JSON.parse(stdout) as { tiBatchingPercent: number; probes: unknown[] };
+    expect(report.tiBatchingPercent).toBeGreaterThan(0);
+    expect(report.probes.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('lists networks and writes one', async () => {
+    const listed = await run('zoo', 'list');
+    expect(listed.stdout).toContain('mobilenet_v1_100');
+    const { code, stdout } = await run('zoo', 'build', 'mobilenet_v1_025', '--out', folder);
+    expect(code).toBe(0);
+    expect(stdout.trim()).toBe(join(folder, 'mobilenet_v1_025.onnx'));
+    expect((await readFile(stdout.trim())).length).toBeGreaterThan(1e6);
+  });
+});
+
+describe('bad input', () => {
+  const model = 'zoo:mobilenet_v1_025';
+
+  it.each([
+    ['no SLO', ['run', model], /required option '--slo/],
+    ['an SLO of 0', ['run', model, '--slo', '0ms'], /--slo must be a positive duration.*"0ms"/],
+    ['an SLO of no unit', ['run', model, '--slo', '50'], /--slo must be a positive duration.*"50"/],
+    ['an SLO of "fast"', ['run', model, '--slo', 'fast'], /--slo must be a positive.*"fast"/],
+    ['a percentile of 95', ['run', model, '--slo', '1s', '--percentile', '95'], /between 0 and 1/],
+    ['an unknown option', ['run', model, '--slo', '1s', '--batch', '3'], /unknown option '--batch'/],
+    ['an unknown command', ['serf'], /unknown command 'serf'/],
+    ['an unknown scaler', ['run', model, '--slo', '1s', '--scaler', 'magic'], /scaler.*"magic"/],
+    ['an unknown provider', ['run', model, '--slo', '1s', '--provider', 'tpu'], /--provider/],
+    ['an unknown network', ['run', 'zoo:mobilenet_v1_26', '--slo', '1s'], /did you mean/],
+    ['a missing model', ['run', 'no/such.onnx', '--slo', '1s'], /no\/such\.onnx/],
+    [
+      'a fixed point beyond the limits',
+      ['run', model, '--slo', '1s', '--scaler', 'fixed:500,1'],
+      /fixed batch size must be 1\.\.128.*500/,
+    ],
+    ['an open dimension', ['run', detector, '--slo', '1s'], /--shape x=/],
+    ['a wrong shape', ['run', detector, '--slo', '1s', '--shape', 'x=1,3,17'], /x/],
+    ['a shape of words', ['run', detector, '--slo', '1s', '--shape', 'x=a,b'], /NAME=D1,D2/],
+  ])('%s is said in one line, with exit status 2', async (_what, args, message) => {
+    const { code, stdout, stderr } = await run(...args, '--quiet');
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(stdout).toBe('');
+    expect(code).toBe(2);
+  });
+
+  it('a file that is no model, and folders without images, are refused', async () => {
+    const garbage = join(folder, 'garbage.onnx');
+    await writeFile(garbage, 'not a model');
+    const empty = join(folder, 'empty');
+    await mkdir(empty);
+    for (const args of [
+      [garbage, '--slo', '1s'],
+      [classifier, '--slo', '1s', '--shape', 'x=1,3,48,192', '--input', empty],
+      [classifier, '--slo', '1s', '--shape', 'x=1,3,48,192', '--input', join(folder, 'nowhere')],
+    ]) {
+      const { code, stdout, stderr } = await run('run', ...args, '--quiet');
+      expect(stderr).toMatch(/^error: /);
+      expect(stderr).not.toMatch(/\n\s+at /);
+      expect(stdout).toBe('');
+      expect(code).not.toBe(0);
+    }
+  });
+
+  it('a provider that this machine lacks is refused before anything starts', async () => {
+    const { code, stderr } = await run('run', model, '--slo', '1s', '--provider', 'cuda', '--quiet');
+    expect(stderr).toMatch(/^error: .*cuda/i);
+    expect(code).not.toBe(0);
+  });
+});
