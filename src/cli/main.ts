@@ -4,11 +4,26 @@ import { Command, CommanderError } from 'commander';
 import { toDnnScalerError } from '../errors.ts';
 import { compareCommand } from './compare.ts';
 import { errorExitCodes } from './exit-codes.ts';
+import { estimateCommand } from './estimate.ts';
+import { planCommand } from './plan.ts';
 import { profileCommand } from './profile.ts';
+import { reproduceCommand } from './reproduce.ts';
 import { runCommand } from './run.ts';
+import { simulateCommand } from './simulate.ts';
 import { zooCommand } from './zoo.ts';
 
 const usageExitCode = 2;
+
+const commands = [
+  runCommand(),
+  compareCommand(),
+  profileCommand(),
+  zooCommand(),
+  estimateCommand(),
+  simulateCommand(),
+  planCommand(),
+  reproduceCommand(),
+];
 
 async function main(): Promise<void> {
   const program = new Command('dnnscaler')
@@ -19,7 +34,7 @@ async function main(): Promise<void> {
     .version(packageVersion(), '-v, --version')
     .option('--stack', 'print stack traces of errors')
     .showHelpAfterError('(--help shows the options, with examples)');
-  for (const command of [runCommand(), profileCommand(), compareCommand(), zooCommand()]) {
+  for (const command of commands) {
     program.addCommand(command);
   }
   exitAsUsageError(program);

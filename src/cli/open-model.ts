@@ -20,6 +20,7 @@ export interface OpenedModel {
   /** For people: the file's name, or the network's. */
   readonly name: string;
   readonly path: string;
+  readonly provider: EngineCliOptions['provider'];
   readonly engine: OnnxEngine;
   readonly source: RowSource<Row>;
   close(): Promise<void>;
@@ -59,6 +60,7 @@ export async function openModel(
     return {
       name: network?.name ?? basename(path),
       path,
+      provider: options.provider,
       engine,
       source,
       async close() {

@@ -1,21 +1,26 @@
 import { Command } from 'commander';
-import { systemClock } from '../clock.ts';
-import { DnnScalerError } from '../errors.ts';
-import type { OperatingPoint } from '../operating-point.ts';
 import { formatPoint } from '../operating-point.ts';
 import { Profiler, describeProfile } from '../scaling/profiler.ts';
-import type { Observation, ProfileReport } from '../scaling/scaler.ts';
-import { runSweep } from '../serving/sweep.ts';
+import type { ProfileReport } from '../scaling/scaler.ts';
 import { formatMs, formatPerS, parseDurationMs } from '../units.ts';
-import type { Interrupts } from './interrupt.ts';
+import { measurePoints } from './measure-points.ts';
 import type { OpenedModel } from './open-model.ts';
 import type { EngineCliOptions, OutputCliOptions } from './options.ts';
 import { addEngineOptions, durationParser } from './options.ts';
+import type { CurveReport } from './profile-estimate.ts';
+import { describeCurve, measureCurve, writeCurvePlot } from './profile-estimate.ts';
+import { measureSurface, writeSurface } from './profile-surface.ts';
+import { keepProfile } from './profiles.ts';
 import { renderTable } from './text-table.ts';
 import { withModel } from './with-model.ts';
 
 type ProfileCliOptions = EngineCliOptions &
-  Pick<OutputCliOptions, 'json' | 'quiet'> & { readonly pointTime: number };
+  Pick<OutputCliOptions, 'json' | 'quiet'> & {
+    readonly pointTime: number;
+    readonly estimate?: boolean;
+    readonly plot?: string;
+    readonly surface?: string;
+  };
 
 /** `dnnscaler profile`: which knob helps this network more on this machine. */
 export function profileCommand(): Command {
@@ -27,6 +32,12 @@ export function profileCommand(): Command {
       'time to measure at each point, at least',
       durationParser('--point-time'),
       parseDurationMs('2s', '--point-time'),
+    )
+    .option('--estimate', 'measure every count of instances, beside what two of them estimate')
+    .option('--plot <file>', 'with --estimate: draw both curves as an SVG file')
+    .option(
+      '--surface <file>',
+      'measure batch sizes by instances, and write them as CSV for simulate and plan',
     );
   addEngineOptions(command);
   return command
@@ -39,29 +50,80 @@ Probes are bounded by what the engine can do: on the CPU instances go up to the 
 
 Examples:
   $ dnnscaler profile zoo:mobilenet_v1_100
-  $ dnnscaler profile model.onnx --shape input=1,128 --json`,
+  $ dnnscaler profile zoo:mobilenet_v1_025 --max-instances 10 --estimate --plot curve.svg
+  $ dnnscaler profile model.onnx --shape input=1,128 --surface surface.csv --json`,
     )
     .action(profile);
 }
 
+interface ProfileOutput {
+  readonly model: string;
+  readonly engine: string;
+  readonly profile: ProfileReport;
+  readonly curve: CurveReport | null;
+  /** Points written with --surface. */
+  readonly surfacePoints: number;
+  readonly notes: readonly string[];
+}
+
 async function profile(model: string, options: ProfileCliOptions): Promise<void> {
   const quiet = options.quiet === true;
-  const { name, engine, report, notes } = await withModel(
-    model,
-    options,
-    quiet,
-    async (opened, interrupts) => ({
-      name: opened.name,
-      engine: opened.engine.name,
-      report: await measureProfile(opened, options.pointTime, interrupts, quiet),
-      notes: opened.engine.limits.notes,
-    }),
-  );
-  if (options.json === true) {
-    process.stdout.write(`${JSON.stringify({ model: name, engine, ...report, notes }, null, 2)}\n`);
-    return;
+  const output = await withModel(model, options, quiet, async (opened, interrupts) => {
+    const measuring = { pointMs: options.pointTime, interrupts, quiet };
+    const { engine } = opened;
+    const profiler = new Profiler(engine.limits);
+    for (const observation of await measurePoints(opened, profiler.points, measuring)) {
+      profiler.record(observation);
+    }
+    const curve = options.estimate === true ? await measureCurve(opened, measuring) : null;
+    await keep(opened, profiler, curve);
+    let surfacePoints = 0;
+    if (options.surface !== undefined) {
+      const surface = await measureSurface(opened, measuring);
+      surfacePoints = surface.length;
+      await writeSurface(options.surface, opened.name, surface);
+    }
+    const { notes } = engine.limits;
+    const report = profiler.report();
+    return {
+      model: opened.name,
+      engine: engine.name,
+      profile: report,
+      curve,
+      surfacePoints,
+      notes,
+    };
+  });
+  if (output.curve !== null && options.plot !== undefined) {
+    await writeCurvePlot(options.plot, output.model, output.curve);
   }
-  const base = report.probes[0]?.throughputPerS ?? Number.NaN;
+  if (options.json === true) {
+    const { profile: report, curve, ...rest } = output;
+    process.stdout.write(`${JSON.stringify({ ...rest, ...report, curve }, null, 2)}\n`);
+  } else {
+    process.stdout.write(`${describe(output, options)}\n`);
+  }
+}
+
+/** What was measured becomes part of the library for the networks to come. */
+async function keep(
+  model: OpenedModel,
+  profiler: Profiler,
+  curve: CurveReport | null,
+): Promise<void> {
+  const probed = [...profiler.readings('instances')].map(
+    ([instances, { latencyMs }]): [number, number] => [instances, latencyMs],
+  );
+  const swept = curve?.cells.map(({ instances, measuredMs }): [number, number] => [
+    instances,
+    measuredMs,
+  ]);
+  await keepProfile(model, new Map(swept ?? probed));
+}
+
+function describe(output: ProfileOutput, { plot, surface }: ProfileCliOptions): string {
+  const { probes } = output.profile;
+  const base = probes[0]?.throughputPerS ?? Number.NaN;
   const table = renderTable(
     [
       { heading: 'probe' },
@@ -69,53 +131,22 @@ async function profile(model: string, options: ProfileCliOptions): Promise<void>
       { heading: 'ratio', align: 'right' },
       { heading: 'p95', align: 'right' },
     ],
-    report.probes.map(({ point, throughputPerS, latencyMs }) => [
+    probes.map(({ point, throughputPerS, latencyMs }) => [
       formatPoint(point),
       formatPerS(throughputPerS),
       `${(throughputPerS / base).toFixed(2)}x`,
       formatMs(latencyMs),
     ]),
   );
-  const lines = [`${name} on ${engine}`, '', table, '', describeProfile(report)];
-  process.stdout.write(`${[...lines, ...notes.map((note) => `note: ${note}`)].join('\n')}\n`);
-}
-
-async function measureProfile(
-  model: OpenedModel,
-  pointMs: number,
-  interrupts: Interrupts,
-  quiet: boolean,
-): Promise<ProfileReport> {
-  const profiler = new Profiler(model.engine.limits);
-  const observations = await measure(model, profiler.points, pointMs, interrupts, quiet);
-  for (const observation of observations) profiler.record(observation);
-  if (profiler.next() !== undefined) {
-    throw new DnnScalerError('cancelled', 'interrupted before every probe was measured');
-  }
-  return profiler.report();
-}
-
-function measure(
-  { engine, source }: OpenedModel,
-  points: readonly OperatingPoint[],
-  pointMs: number,
-  interrupts: Interrupts,
-  quiet: boolean,
-): Promise<readonly Observation[]> {
-  return runSweep({
-    engine,
-    source,
-    clock: systemClock,
-    points,
-    pointMs,
-    onPoint: ({ point, throughputPerS }, done, total) => {
-      if (quiet) return;
-      process.stderr.write(
-        `${done}/${total}  ${formatPoint(point)}  ${formatPerS(throughputPerS)}\n`,
-      );
-    },
-    onStoppable: (stop) => {
-      interrupts.handle(stop);
-    },
-  });
+  return [
+    `${output.model} on ${output.engine}`,
+    '',
+    table,
+    '',
+    describeProfile(output.profile),
+    ...(output.curve === null ? [] : ['', describeCurve(output.curve)]),
+    ...(output.curve === null || plot === undefined ? [] : [`plot written to ${plot}`]),
+    ...(surface === undefined ? [] : [`${output.surfacePoints} points written to ${surface}`]),
+    ...output.notes.map((note) => `note: ${note}`),
+  ].join('\n');
 }

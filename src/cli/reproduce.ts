@@ -7,7 +7,6 @@ import { ratioOf } from '../experiments/comparison.ts';
 import { loadP40Tables, loadPaperJobs } from '../experiments/paper-data.ts';
 import type { PaperJob } from '../experiments/paper-jobs.ts';
 import { paperGains } from '../experiments/paper-jobs.ts';
-import { reportHtml } from '../experiments/report/page.ts';
 import type { Reproduction } from '../experiments/reproduce.ts';
 import { defaultNoiseSigma, defaultScalers, reproduce } from '../experiments/reproduce.ts';
 import { resultsCsv, resultsJson } from '../experiments/result-files.ts';
@@ -74,6 +73,8 @@ async function run(options: ReproduceCliOptions): Promise<void> {
   } finally {
     progress.end();
   }
+  // The charting library takes a while to load, and no other command needs it.
+  const { reportHtml } = await import('../experiments/report/page.ts');
   const files = {
     'results.json': resultsJson(reproduction),
     'results.csv': resultsCsv(reproduction),

@@ -1,5 +1,4 @@
 import { systemClock } from '../clock.ts';
-import { estimatorFor } from '../estimation/index.ts';
 import { createScaler } from '../scaling/create-scaler.ts';
 import type { RunResult } from '../serving/run-result.ts';
 import { Trial } from '../serving/trial.ts';
@@ -7,6 +6,7 @@ import type { Slo } from '../slo.ts';
 import type { Row } from '../tensor/row.ts';
 import type { Interrupts } from './interrupt.ts';
 import type { OpenedModel } from './open-model.ts';
+import { estimatorOn, keepProfile } from './profiles.ts';
 import { progressView } from './progress-view.ts';
 
 export interface RunScalerOptions {
@@ -23,7 +23,7 @@ export async function runScaler(model: OpenedModel, options: RunScalerOptions): 
   const { engine, source } = model;
   const scaler = createScaler(options.scaler, {
     limits: engine.limits,
-    estimate: estimatorFor(),
+    estimate: await estimatorOn(model),
   });
   const view = progressView({
     model: model.name,
@@ -46,8 +46,22 @@ export async function runScaler(model: OpenedModel, options: RunScalerOptions): 
   });
   view.begin(trial);
   try {
-    return await trial.start().finished;
+    const result = await trial.start().finished;
+    await keepProfile(model, latenciesByInstances(result, engine.limits.minBatchSize));
+    return result;
   } finally {
     view.end();
   }
+}
+
+/** The median latency at each count of instances that was visited at the smallest batch, in ms. */
+function latenciesByInstances(
+  { windows }: RunResult,
+  smallestBatch: number,
+): ReadonlyMap<number, number> {
+  const cells = new Map<number, number>();
+  for (const { point, p50Ms } of windows) {
+    if (point.batchSize === smallestBatch && p50Ms > 0) cells.set(point.instances, p50Ms);
+  }
+  return cells;
 }
