@@ -1,5 +1,7 @@
-import ts from 'typescript';
+import { readFileSync, readdirSync } from 'node:fs';
+import { sep } from 'node:path';
 import path from 'node:path/posix';
+import ts from 'typescript';
 
 /**
  * The layers of `src/`, from the top down. A file may import from its own layer and from lower
@@ -48,6 +50,26 @@ export interface LayerViolation {
 export function formatViolation(violation: LayerViolation): string {
   const specifier = violation.specifier === undefined ? '' : `'${violation.specifier}': `;
   return `${violation.file}:${violation.line}: ${specifier}${violation.rule}`;
+}
+
+/**
+ * Checks every source file under `src/` of the package at `root`.
+ *
+ * @throws Error when there are none, so that a wrong root is not taken for a clean one
+ */
+export function checkProject(root: string): { files: number; violations: LayerViolation[] } {
+  const { name } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    name: string;
+  };
+  const files = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .map((file) => `src/${file.replaceAll(sep, '/')}`)
+    .filter((file) => /\.[cm]?[jt]s$/.test(file))
+    .sort();
+  if (files.length === 0) throw new Error(`no source files under ${root}/src`);
+  const violations = files.flatMap((file) =>
+    checkFile(file, readFileSync(path.join(root, file), 'utf8'), name),
+  );
+  return { files: files.length, violations };
 }
 
 /**

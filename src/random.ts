@@ -8,7 +8,8 @@ export class Random {
 
   /** @param seed any finite number; its low 32 bits and its upper part both count */
   constructor(seed: number) {
-    let state = (Math.trunc(seed) ^ Math.trunc(seed / 0x1_0000_0000)) >>> 0;
+    const upper = Math.imul(Math.trunc(seed / 0x1_0000_0000), 0x85ebca6b);
+    let state = (Math.trunc(seed) ^ upper) >>> 0;
     const splitmix = (): number => {
       state = (state + 0x9e3779b9) >>> 0;
       let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);

@@ -52,6 +52,7 @@ export function formatBytes(bytes: number): string {
 
 function threeDigits(value: number): string {
   const size = Math.abs(value);
-  const decimals = size >= 100 ? 0 : size >= 10 ? 1 : 2;
+  // What rounds up to the next power of ten has one decimal less.
+  const decimals = size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2;
   return value.toFixed(decimals);
 }

@@ -10,6 +10,9 @@ export interface DispatchState {
   readonly expectedExecutionMs: number;
 }
 
+/** Shorter waits are not worth a timer, and one too short would not move the clock. */
+export const shortestHoldMs = 0.1;
+
 /** Share of the SLO kept in hand when a batch is held back, for noise in the execution time. */
 const reserveShare = 0.1;
 
@@ -25,5 +28,5 @@ export function holdBackMs(state: DispatchState): number {
     ? state.sloLimitMs * (0.5 - reserveShare)
     : state.expectedExecutionMs;
   const slackMs = state.sloLimitMs * (1 - reserveShare) - executionMs - state.oldestWaitMs;
-  return Math.max(0, slackMs);
+  return slackMs < shortestHoldMs ? 0 : slackMs;
 }

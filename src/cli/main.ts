@@ -28,8 +28,8 @@ const commands = [
 async function main(): Promise<void> {
   const program = new Command('dnnscaler')
     .description(
-      'Serves a neural network under a latency objective at the highest throughput that the\n' +
-        'hardware gives: finds out whether Batching or Multi-Tenancy helps it more, and scales that.',
+      'Serve a neural network under a latency objective, at the highest throughput: ' +
+        'finds out whether Batching or Multi-Tenancy helps it more here, and scales that.',
     )
     .version(packageVersion(), '-v, --version')
     .option('--stack', 'print stack traces of errors')

@@ -21,8 +21,8 @@ export interface LikelyShape {
  * The shapes considered. Declines reach from none (the A100 of the ParvaGPU profile) past the P40's
  * 0.15 or so; sharpnesses from the sum of the two parts to their maximum.
  */
-const shapes: readonly LawShape[] = [0, 0.05, 0.1, 0.15, 0.2, 0.3].flatMap(
-  (decline) => [1, 2, 4, 8, 40].map((sharpness) => ({ decline, sharpness })),
+const shapes: readonly LawShape[] = [0, 0.05, 0.1, 0.15, 0.2, 0.3].flatMap((decline) =>
+  [1, 2, 4, 8, 40].map((sharpness) => ({ decline, sharpness })),
 );
 
 /**

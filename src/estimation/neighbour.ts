@@ -70,7 +70,9 @@ export function sharedMiss(
   return (count) => trustedMean(misses.get(count) ?? []);
 }
 
-function trustedMean(misses: readonly { readonly miss: number; readonly weight: number }[]): number {
+function trustedMean(
+  misses: readonly { readonly miss: number; readonly weight: number }[],
+): number {
   let total = 0;
   let squares = 0;
   let sum = 0;

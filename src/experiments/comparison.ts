@@ -2,6 +2,7 @@ import type { Approach } from '../scaling/scaler.ts';
 import type { RunWindow } from '../serving/run-result.ts';
 import type { CurveSource, P40Curves } from '../simulator/p40.ts';
 import type { ScalerOutcome } from './run-job.ts';
+import type { DecisionMargin } from './why.ts';
 
 /** One job under several scalers. */
 export interface JobResult {
@@ -17,8 +18,9 @@ export interface JobResult {
   readonly approach: Approach | null;
   /** What the authors' scripts name for this job. */
   readonly seedApproach: Approach;
-  /** Present where `approach` differs from `seedApproach`. */
+  /** Present where `approach` differs from `seedApproach`: the reason, and the figures behind it. */
   readonly why?: string;
+  readonly margin?: DecisionMargin;
   readonly tiBatchingPercent: number | null;
   readonly tiMultiTenancyPercent: number | null;
   /** By the scaler's name. */

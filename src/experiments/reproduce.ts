@@ -1,7 +1,6 @@
 import { DnnScalerError, invalidArgument } from '../errors.ts';
 import { paperLimits } from '../operating-point.ts';
 import { createScaler } from '../scaling/create-scaler.ts';
-import type { InstanceLatencyEstimator } from '../scaling/multi-tenancy.ts';
 import type { RunResult } from '../serving/run-result.ts';
 import { P40 } from '../simulator/p40.ts';
 import type { P40Tables } from '../simulator/p40-tables.ts';
@@ -12,12 +11,13 @@ import { defaultPercentile, makeSlo } from '../slo.ts';
 import type { Comparison, JobResult, JobSeries } from './comparison.ts';
 import { compare, gainPercentOf } from './comparison.ts';
 import { controllingMean } from './controlling-mean.ts';
+import { estimatorWithout } from './estimator-without.ts';
 import type { PaperJob } from './paper-jobs.ts';
 import type { JobConditions, ScalerOutcome } from './run-job.ts';
 import { outcomeOf, runJob } from './run-job.ts';
 import type { SloStepRun } from './slo-step.ts';
 import { runSloStep } from './slo-step.ts';
-import { whyDifferent } from './why.ts';
+import { marginOf, whyDifferent } from './why.ts';
 
 export interface ReproduceOptions {
   readonly tables: P40Tables;
@@ -28,8 +28,6 @@ export interface ReproduceOptions {
   readonly seed?: number;
   /** Sigma of the lognormal noise of each engine call; 0.05 by default. */
   readonly noiseSigma?: number;
-  /** The estimator that DNNScaler starts Multi-Tenancy from, knowing nothing of this network. */
-  readonly estimateWithout: (network: string) => InstanceLatencyEstimator;
   readonly onProgress?: (done: number, total: number, what: string) => void;
 }
 
@@ -95,7 +93,7 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
       noiseSigma,
       // A stream of noise for each job, the same one for all of its scalers.
       seed: seed * 1000 + job.job,
-      estimate: options.estimateWithout(job.network),
+      estimate: estimatorWithout(options.tables, job.network),
     };
     const label = (what: string): string => `job ${job.job}, ${job.network}: ${what}`;
     const runAll = async (preprocessing: Preprocessing): Promise<Record<string, RunResult>> => {
@@ -113,7 +111,10 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
     const serialRuns = await runAll('serial');
     serial.push(describe(serialRuns));
     pipelined.push(describe(await runAll('pipelined')));
-    series.set(job.job, mapValues(serialRuns, (result) => result.windows));
+    series.set(
+      job.job,
+      mapValues(serialRuns, (result) => result.windows),
+    );
     const surface = p40Surface(curves, 'serial');
     if (hasDnnScaler) {
       const onMean = await step(label('dnnscaler on the mean'), () =>
@@ -145,7 +146,11 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
 
 function checkScalers(scalers: readonly string[]): void {
   if (scalers.length === 0 || new Set(scalers).size < scalers.length) {
-    throw invalidArgument('the scalers', 'must be at least one, each named once', scalers.join(' '));
+    throw invalidArgument(
+      'the scalers',
+      'must be at least one, each named once',
+      scalers.join(' '),
+    );
   }
   for (const scaler of scalers) {
     createScaler(scaler, { limits: paperLimits, estimate: () => [] });
@@ -160,7 +165,8 @@ function describeJob(
 ): JobResult {
   const { approach = null, profile = null } = results['dnnscaler'] ?? {};
   const outcomes: Record<string, ScalerOutcome> = mapValues(results, outcomeOf);
-  const differs = approach !== null && profile !== null && approach !== job.seedApproach;
+  const margin = profile === null ? undefined : marginOf(curves, profile);
+  const differs = approach !== null && approach !== job.seedApproach;
   return {
     job: job.job,
     network: job.network,
@@ -170,7 +176,7 @@ function describeJob(
     batchPathSource: curves.batchPathSource,
     approach,
     seedApproach: job.seedApproach,
-    ...(differs && { why: whyDifferent(curves, profile, approach, law) }),
+    ...(differs && margin && { why: whyDifferent(curves, margin, approach, law), margin }),
     tiBatchingPercent: profile?.tiBatchingPercent ?? null,
     tiMultiTenancyPercent: profile?.tiMultiTenancyPercent ?? null,
     outcomes,
@@ -178,6 +184,9 @@ function describeJob(
   };
 }
 
-function mapValues<A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> {
+function mapValues<A, B>(
+  record: Readonly<Record<string, A>>,
+  map: (value: A) => B,
+): Record<string, B> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
 }

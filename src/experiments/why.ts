@@ -14,38 +14,58 @@ export function approachName(approach: Approach | null): string {
   return approach === null ? '-' : names[approach];
 }
 
+/** The figures behind a decision that differs from the seed's. */
+export interface DecisionMargin {
+  /** Throughput of the profiler's probes. */
+  readonly batchingPerS: number;
+  readonly multiTenancyPerS: number;
+  /** GPU time of one call at batch size 1 on the simulated machine. */
+  readonly timeSliceMs: number;
+  /** The time slice at which both probes would answer alike; beyond it the seed's choice wins. */
+  readonly tieTimeSliceMs: number;
+}
+
+export function marginOf(
+  curves: P40Curves,
+  { probes }: Pick<ProfileReport, 'probes'>,
+): DecisionMargin {
+  const batching = probes.find(({ point }) => point.batchSize > 1);
+  const tenancy = probes.find(({ point }) => point.instances > 1);
+  const batchingPerS = batching?.throughputPerS ?? Number.NaN;
+  return {
+    batchingPerS,
+    multiTenancyPerS: tenancy?.throughputPerS ?? Number.NaN,
+    timeSliceMs: curves.timeSliceMs,
+    // Instances that keep the GPU busy answer one request per time slice.
+    tieTimeSliceMs: 1000 / batchingPerS,
+  };
+}
+
 /**
  * Why our decision for a job differs from the seed's: what was measured at the probes, where the
  * latencies behind it come from, and what would have to be different for the seed's choice.
  */
 export function whyDifferent(
   curves: P40Curves,
-  profile: Pick<ProfileReport, 'probes'>,
+  margin: DecisionMargin,
   chosen: Approach,
   law: PowerLaw,
 ): string {
-  const probe = (isIt: (batchSize: number, instances: number) => boolean): number =>
-    profile.probes.find(({ point }) => isIt(point.batchSize, point.instances))?.throughputPerS ??
-    Number.NaN;
-  const batchingPerS = probe((batchSize) => batchSize > 1);
-  const tenancyPerS = probe((_, instances) => instances > 1);
   const found =
-    `on the simulated P40 eight instances answer ${formatPerS(tenancyPerS)} and a batch of 32 ` +
-    `${formatPerS(batchingPerS)}, so ${approachName(chosen)} is chosen`;
-  // At eight instances the GPU answers one request per time slice; the two knobs tie at this one.
-  const tieMs = 1000 / batchingPerS;
+    `on the simulated P40 eight instances answer ${formatPerS(margin.multiTenancyPerS)} and a batch ` +
+    `of 32 ${formatPerS(margin.batchingPerS)}, so ${approachName(chosen)} is chosen`;
   const side = chosen === 'multi-tenancy' ? 'over' : 'under';
-  const flip = `the seed's choice needs a GPU time slice ${side} ${formatMs(tieMs)}`;
+  const needs = `the seed's choice needs a GPU time slice ${side} ${formatMs(margin.tieTimeSliceMs)}`;
+  const slice = formatMs(margin.timeSliceMs);
   switch (curves.curveSource) {
     case 'measured':
-      return `${found} on latencies measured for this very network and dataset; ${flip}, measured is ${formatMs(curves.timeSliceMs)}`;
+      return `${found} on latencies measured for this very network and dataset; ${needs}, and ${slice} was measured`;
     case 'other-dataset':
-      return `${found}; the latencies by instances were measured on another dataset, and ${flip}, where it measured ${formatMs(curves.timeSliceMs)}`;
+      return `${found}; ${needs}, and ${slice} was measured on another dataset, for want of this one`;
     case 'inferred':
       return (
-        `${found}; its latencies by instances were never published and come from a rule on ` +
-        `multiply-adds, which misses networks it was not fitted on by ${law.leaveOneOutErrorPercent.toFixed(0)}% ` +
-        `on average: ${flip}, and the rule gives ${formatMs(curves.timeSliceMs)}`
+        `${found}; ${needs}, and ${slice} is inferred by a rule on multiply-adds, which misses ` +
+        `networks it was not fitted to by ${law.leaveOneOutErrorPercent.toFixed(0)}% on average`
       );
   }
 }

@@ -41,7 +41,7 @@ export function describeStanding(observation: Observation): string {
 }
 
 /** A larger knob within the band must promise this share of throughput to be tried. */
-const promisingShare = 0.05;
+const promisingShare = 0.08;
 
 /**
  * Whether a knob `ratio` times as large is worth trying though the latency is within the band: if

@@ -13,7 +13,7 @@ export interface BatchingOptions {
 }
 
 /** Batch sizes closer than this differ too little for their throughputs to be compared. */
-const tellingRatio = 1.5;
+const tellingRatio = 1.4;
 
 /**
  * The paper's Batching: a pseudo-binary search for the largest batch size whose latency at the
@@ -86,7 +86,7 @@ export class BatchingScaler implements Scaler {
 
     const best = this.#memory.best(limitMs);
     if (best !== undefined && best < current && this.#memory.fallsShortOf(best, current)) {
-      const next = this.#larger(best, limitMs) ?? best;
+      const next = Math.max(best, Math.floor((best + current) / 2));
       return moveTo(next, `throughput is lower than at batch ${best}`);
     }
     if (current >= this.#limits.maxBatchSize) return hold('already at the largest batch');

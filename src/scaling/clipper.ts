@@ -18,9 +18,15 @@ export class ClipperScaler implements Scaler {
   readonly profile = null;
   readonly wants = 'percentile';
   readonly #limits: KnobLimits;
+  /** The largest batch size that the engine reaches. */
+  #reachable: number;
+  /** The batch size last asked for. */
+  #asked: number;
 
   constructor(limits: KnobLimits) {
     this.#limits = limits;
+    this.#reachable = limits.maxBatchSize;
+    this.#asked = limits.minBatchSize;
   }
 
   first(): OperatingPoint {
@@ -28,19 +34,24 @@ export class ClipperScaler implements Scaler {
   }
 
   decide(observation: Observation): Decision {
-    const { minBatchSize, maxBatchSize } = this.#limits;
+    const { minBatchSize } = this.#limits;
     const current = observation.point.batchSize;
+    if (this.#asked > current) this.#reachable = current;
+    this.#asked = current;
     const why = describeStanding(observation);
     const hold = (note: string): Decision => ({
       point: { batchSize: current, instances: 1 },
       kind: 'hold',
       reason: `${why}: ${note}`,
     });
-    const moveTo = (batchSize: number): Decision => ({
-      point: { batchSize, instances: 1 },
-      kind: 'move',
-      reason: `${why}: batch ${current} -> ${batchSize}`,
-    });
+    const moveTo = (batchSize: number): Decision => {
+      this.#asked = batchSize;
+      return {
+        point: { batchSize, instances: 1 },
+        kind: 'move',
+        reason: `${why}: batch ${current} -> ${batchSize}`,
+      };
+    };
     switch (standingOf(observation)) {
       case 'within':
         return hold('in the band, hold');
@@ -50,9 +61,9 @@ export class ClipperScaler implements Scaler {
         }
         return moveTo(Math.max(minBatchSize, Math.floor(current * backOffFactor)));
       case 'under':
-        if (current >= maxBatchSize) return hold('already at the largest batch');
+        if (current >= this.#reachable) return hold('already at the largest batch');
         if (!batchSizeBinds(observation)) return hold('batches are not full, more would not help');
-        return moveTo(Math.min(maxBatchSize, current + additiveStep));
+        return moveTo(Math.min(this.#reachable, current + additiveStep));
     }
   }
 }

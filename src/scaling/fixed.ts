@@ -1,5 +1,5 @@
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
-import { clampPoint, formatPoint } from '../operating-point.ts';
+import { clampPoint, formatPoint, sameKnobs } from '../operating-point.ts';
 import { describeStanding, standingOf } from './assessment.ts';
 import type { Decision, Observation, Scaler } from './scaler.ts';
 
@@ -24,10 +24,15 @@ export class FixedScaler implements Scaler {
 
   decide(observation: Observation): Decision {
     const infeasible = this.#isLowest && standingOf(observation) === 'over';
+    const { point } = observation;
+    // Asking again for what the engine could not reach would have it try after every window.
+    const short = sameKnobs(point, this.#point)
+      ? ''
+      : `, of which ${formatPoint(point)} was reached`;
     return {
-      point: this.#point,
+      point,
       kind: 'hold',
-      reason: `${describeStanding(observation)}: fixed at ${formatPoint(this.#point)}`,
+      reason: `${describeStanding(observation)}: fixed at ${formatPoint(this.#point)}${short}`,
       ...(infeasible && { infeasible }),
     };
   }

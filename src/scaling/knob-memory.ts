@@ -25,6 +25,9 @@ const faster = 1 / slower;
 /** Throughput must rise by this share to be worth a larger knob. */
 const worthwhileShare = 0.02;
 
+/** Throughput must be this share higher at a smaller value to go back there: more than noise. */
+const clearShare = 0.05;
+
 /** Holds before growth that failed is tried again; doubles with every retry. */
 const firstPatience = 32;
 
@@ -55,14 +58,17 @@ export class KnobMemory {
   }
 
   record(value: number, reading: KnobReading): void {
-    const before = this.#readings.get(value);
-    const ratio = before === undefined ? 1 : reading.executionMs / before.anchorMs;
-    const isSameSpeed = ratio >= faster && ratio <= slower;
-    // Neither same nor comparable after a value that was out of reach or answered nothing.
-    const isComparable = ratio > 0 && Number.isFinite(ratio);
-    if (!isSameSpeed && isComparable) this.#rescale(ratio);
-    const anchorMs = before !== undefined && isSameSpeed ? before.anchorMs : reading.executionMs;
-    this.#readings.set(value, { ...reading, anchorMs });
+    const ratio = this.#slowdown(value, reading.executionMs);
+    // Infinite, 0 or NaN after a value that was out of reach or answered nothing.
+    const isTelling = ratio > 0 && Number.isFinite(ratio);
+    const hasChanged = isTelling && (ratio > slower || ratio < faster);
+    if (hasChanged) this.#rescale(ratio);
+    const anchorMs = this.#readings.get(value)?.anchorMs ?? Number.NaN;
+    const keepsAnchor = !hasChanged && anchorMs > 0;
+    this.#readings.set(value, {
+      ...reading,
+      anchorMs: keepsAnchor ? anchorMs : reading.executionMs,
+    });
   }
 
   /** Notes that the engine could not reach this value. */
@@ -107,19 +113,21 @@ export class KnobMemory {
       (other, reading) =>
         other > value &&
         (reading.latencyMs > limitMs ||
+          this.fallsShortOf(value, other) ||
           (other >= value * this.#tellingRatio && reading.throughputPerS < worthwhilePerS)),
     );
   }
 
   /** True when `value` is known to give clearly less throughput than `best`. */
   fallsShortOf(best: number, value: number): boolean {
-    return this.#throughputPerS(value) * (1 + worthwhileShare) < this.#throughputPerS(best);
+    return this.#throughputPerS(value) * (1 + clearShare) < this.#throughputPerS(best);
   }
 
   /** True when a clearly smaller value gave about the same throughput already. */
   gainedNothingAt(value: number, limitMs: number): boolean {
     const below = this.#tellingBelow(value, limitMs);
-    return below !== undefined && !this.fallsShortOf(value, below);
+    if (below === undefined) return false;
+    return this.#throughputPerS(value) < this.#throughputPerS(below) * (1 + worthwhileShare);
   }
 
   /** Counts a hold at `value` with growth closed off; now and then forgets what closed it. */
@@ -143,6 +151,25 @@ export class KnobMemory {
   #isFarOver(value: number, limitMs: number): boolean {
     const latencyMs = this.#readings.get(value)?.latencyMs ?? 0;
     return latencyMs > slower * limitMs && latencyMs < Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * How many times slower calls are than remembered. At a value never visited before they should
+   * take no less than at the next smaller one and no more than at the next larger one.
+   */
+  #slowdown(value: number, executionMs: number): number {
+    const before = this.#readings.get(value);
+    if (before !== undefined) return executionMs / before.anchorMs;
+    const below = this.#extreme(Math.max, (other) => other < value);
+    const above = this.#extreme(Math.min, (other) => other > value);
+    const leastMs = this.#executionMs(below);
+    const mostMs = this.#executionMs(above);
+    if (executionMs < leastMs) return executionMs / leastMs;
+    return executionMs > mostMs ? executionMs / mostMs : 1;
+  }
+
+  #executionMs(value: number | undefined): number {
+    return (value === undefined ? undefined : this.#readings.get(value))?.executionMs ?? Number.NaN;
   }
 
   #throughputPerS(value: number): number {

@@ -15,7 +15,8 @@ const probedBatchSize = 32;
  *     TI_B  = (throughput(32,1) / throughput(1,1) - 1) x 100
  *     TI_MT = (throughput(1,8)  / throughput(1,1) - 1) x 100      (arXiv 2308.13803)
  *
- * A knob that the engine does not have has an improvement of 0.
+ * A knob that the engine does not have has an improvement of 0, as has any where the base answered
+ * nothing.
  */
 export class Profiler {
   /** The points to measure, in order. */
@@ -52,10 +53,12 @@ export class Profiler {
       throughputPerS: reading.throughputPerS,
       latencyMs: reading.latencyMs,
     }));
-    const basePerS = probes[0]?.throughputPerS ?? Number.NaN;
+    const basePerS = probes[0]?.throughputPerS ?? 0;
     const improvement = (fits: (point: OperatingPoint) => boolean): number => {
       const probe = probes.slice(1).find(({ point }) => fits(point));
-      return probe === undefined ? 0 : (probe.throughputPerS / basePerS - 1) * 100;
+      return probe === undefined || basePerS === 0
+        ? 0
+        : (probe.throughputPerS / basePerS - 1) * 100;
     };
     const tiBatchingPercent = improvement((point) => point.batchSize > this.#base.batchSize);
     const tiMultiTenancyPercent = improvement((point) => point.instances > 1);

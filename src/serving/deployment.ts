@@ -73,12 +73,13 @@ export class Deployment<Row = unknown, Reply = unknown> {
           endedMs,
           batch.requests.length,
           (i) => (batch.requests[i] as (typeof batch.requests)[0]).arrivalMs,
-          this.#slo,
         );
         this.#decideIfDue(endedMs);
       },
       onFailed: (batch) => {
-        this.#measurement?.recordErrors(batch.requests.length);
+        if (batch.epoch !== this.#dispatcher.epoch || this.#phase !== 'serving') return;
+        this.#measurement?.recordFailure(batch.requests.length);
+        this.#decideIfDue(this.#clock.nowMs());
       },
     });
   }
@@ -125,7 +126,13 @@ export class Deployment<Row = unknown, Reply = unknown> {
       },
     });
     this.#change(this.#scaler.first(), (error) => {
-      if (error === null) this.#health = { ready: true };
+      if (error === null) {
+        this.#health = { ready: true };
+      } else {
+        this.#phase = 'closed';
+        this.#health = { ready: false, message: error.message };
+        this.#dispatcher.giveUp(error);
+      }
       done(error);
     });
   }
@@ -133,7 +140,7 @@ export class Deployment<Row = unknown, Reply = unknown> {
   /** Accepts one row; `settle` is called exactly once, with its reply or with an error. */
   submit(row: Row, settle: Settle<Reply>): void {
     if (this.#phase === 'new' || this.#phase === 'closing' || this.#phase === 'closed') {
-      const state = this.#phase === 'new' ? 'not started yet' : 'shutting down';
+      const state = this.#phase === 'new' ? 'not started yet' : 'closed, or closing';
       settle(new DnnScalerError('unavailable', `the deployment is ${state}`), undefined);
       return;
     }
@@ -172,13 +179,14 @@ export class Deployment<Row = unknown, Reply = unknown> {
     if (this.#phase !== 'closed') {
       this.#phase = 'closing';
       this.#drainTimer = this.#clock.setTimer(limitMs, () => {
-        this.#dispatcher.failQueued(
+        this.#dispatcher.giveUp(
           new DnnScalerError(
             'unavailable',
             `not answered within ${formatMs(limitMs)} of shutting down`,
           ),
         );
       });
+      this.#dispatcher.hurry();
     }
     this.#finishDrain();
   }
@@ -193,7 +201,7 @@ export class Deployment<Row = unknown, Reply = unknown> {
   #decideIfDue(nowMs: number): void {
     const measurement = this.#measurement as Measurement;
     if (!measurement.isComplete(nowMs, this.#slo, this.#scaler.wants)) return;
-    const sample = measurement.close(nowMs);
+    const sample = measurement.close(nowMs, this.#slo);
     const decision = this.#scaler.decide(measurement.observe(this.#slo));
     this.#listener.onWindow?.({ point: measurement.point, sample, slo: this.#slo, decision });
     if (!asksForChange(decision.point, measurement.point)) return;

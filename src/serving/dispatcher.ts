@@ -1,4 +1,4 @@
-import { holdBackMs } from '../batching/hold-back.ts';
+import { holdBackMs, shortestHoldMs } from '../batching/hold-back.ts';
 import { RequestQueue } from '../batching/request-queue.ts';
 import type { Clock, TimerHandle } from '../clock.ts';
 import type { Engine, RunOutcome } from '../engines/engine.ts';
@@ -16,7 +16,7 @@ export interface PendingRequest<Row, Reply> {
 /** A batch on its way through the engine. */
 export interface Batch<Row, Reply> {
   readonly requests: readonly PendingRequest<Row, Reply>[];
-  /** The batcher's epoch at dispatch; it rises whenever the operating point changes. */
+  /** The batcher's epoch when it was formed; it rises whenever the operating point changes. */
   readonly epoch: number;
   /** Instances that died under these requests so far. */
   readonly deaths: number;
@@ -43,13 +43,16 @@ export class Dispatcher<Row, Reply> {
   readonly #listener: BatchListener<Row, Reply>;
   readonly #queue = new RequestQueue<PendingRequest<Row, Reply>>();
   /** Batches that lost their instance, to run again as they are. */
-  readonly #again: { requests: readonly PendingRequest<Row, Reply>[]; deaths: number }[] = [];
+  readonly #again: Pick<Batch<Row, Reply>, 'requests' | 'epoch' | 'deaths'>[] = [];
   #batchSize = 1;
   #epoch = 0;
   #sloLimitMs: number;
   #expectedExecutionMs = Number.NaN;
   #inFlight = 0;
   #holdTimer: TimerHandle | undefined;
+  #holdUntilMs = 0;
+  #holdsBack = true;
+  #hasGivenUp = false;
   /** Over 0 while replies are handed out or batches dispatched: pumping waits until it is over. */
   #corks = 0;
 
@@ -107,8 +110,18 @@ export class Dispatcher<Row, Reply> {
     this.#corks -= 1;
   }
 
-  /** Fails everything that waits; what is inside the engine is left to end. */
-  failQueued(error: DnnScalerError): void {
+  /** Holds nothing back any more: no further requests will come. */
+  hurry(): void {
+    this.#holdsBack = false;
+    this.pump();
+  }
+
+  /**
+   * Fails everything that waits. What is inside the engine is left to end, and fails too if its
+   * instance is lost.
+   */
+  giveUp(error: DnnScalerError): void {
+    this.#hasGivenUp = true;
     this.#clearHold();
     const waiting = this.#queue.take(this.#queue.length);
     const again = this.#again.splice(0).flatMap((batch) => batch.requests);
@@ -118,28 +131,36 @@ export class Dispatcher<Row, Reply> {
   #dispatchOne(): boolean {
     const again = this.#again.shift();
     if (again !== undefined) {
-      this.#run(again.requests, again.deaths);
+      this.#run(again.requests, again.epoch, again.deaths);
       return true;
     }
     const oldest = this.#queue.peek();
     if (oldest === undefined) return false;
-    const waitMs = holdBackMs({
-      queued: this.#queue.length,
-      batchSize: this.#batchSize,
-      oldestWaitMs: this.#clock.nowMs() - oldest.arrivalMs,
-      sloLimitMs: this.#sloLimitMs,
-      expectedExecutionMs: this.#expectedExecutionMs,
-    });
-    if (waitMs > 0) {
-      this.#hold(waitMs);
-      return false;
+    if (this.#holdsBack && this.#queue.length < this.#batchSize) {
+      const nowMs = this.#clock.nowMs();
+      const waitMs = holdBackMs({
+        queued: this.#queue.length,
+        batchSize: this.#batchSize,
+        oldestWaitMs: nowMs - oldest.arrivalMs,
+        sloLimitMs: this.#sloLimitMs,
+        expectedExecutionMs: this.#expectedExecutionMs,
+      });
+      if (waitMs > 0) {
+        this.#hold(nowMs, waitMs);
+        return false;
+      }
     }
-    this.#run(this.#queue.take(this.#batchSize), 0);
+    this.#run(this.#queue.take(this.#batchSize), this.#epoch, 0);
     return true;
   }
 
-  #hold(waitMs: number): void {
-    if (this.#holdTimer !== undefined) return;
+  #hold(nowMs: number, waitMs: number): void {
+    if (this.#holdTimer !== undefined) {
+      // A timer that is due about then will do; one that is due later than a changed SLO allows won't.
+      if (this.#holdUntilMs < nowMs + waitMs + shortestHoldMs) return;
+      this.#clearHold();
+    }
+    this.#holdUntilMs = nowMs + waitMs;
     this.#holdTimer = this.#clock.setTimer(waitMs, () => {
       this.#holdTimer = undefined;
       this.pump();
@@ -152,9 +173,9 @@ export class Dispatcher<Row, Reply> {
     this.#holdTimer = undefined;
   }
 
-  #run(requests: readonly PendingRequest<Row, Reply>[], deaths: number): void {
+  #run(requests: readonly PendingRequest<Row, Reply>[], epoch: number, deaths: number): void {
     this.#clearHold();
-    const batch = { requests, epoch: this.#epoch, deaths, dispatchedMs: this.#clock.nowMs() };
+    const batch = { requests, epoch, deaths, dispatchedMs: this.#clock.nowMs() };
     const rows = new Array<Row>(requests.length);
     for (let i = 0; i < requests.length; i += 1)
       rows[i] = (requests[i] as (typeof requests)[0]).row;
@@ -187,13 +208,14 @@ export class Dispatcher<Row, Reply> {
   /** Puts the requests of a batch that lost its instance back; false when they had their chances. */
   #runAgain(batch: Batch<Row, Reply>): boolean {
     const deaths = batch.deaths + 1;
-    const { requests } = batch;
+    const { requests, epoch } = batch;
+    if (this.#hasGivenUp) return false;
     if (deaths < tolerableDeaths) {
-      this.#again.push({ requests, deaths });
+      this.#again.push({ requests, epoch, deaths });
       return true;
     }
     if (requests.length === 1) return false;
-    for (const request of requests) this.#again.push({ requests: [request], deaths });
+    for (const request of requests) this.#again.push({ requests: [request], epoch, deaths });
     return true;
   }
 

@@ -2,7 +2,7 @@ import type { OperatingPoint } from '../operating-point.ts';
 import type { Observation } from '../scaling/scaler.ts';
 import type { Slo } from '../slo.ts';
 import { summarizeLatencies } from '../telemetry/latency-summary.ts';
-import { samplesFor } from '../telemetry/quantile.ts';
+import { quantileOfSorted, samplesFor } from '../telemetry/quantile.ts';
 import { SampleBuffer } from '../telemetry/sample-buffer.ts';
 
 /** What was measured in one window: all of it at one operating point. */
@@ -15,7 +15,7 @@ export interface WindowSample {
   readonly arrivals: number;
   readonly shed: number;
   readonly errors: number;
-  /** Rows answered within the SLO's limit. */
+  /** Rows answered within the limit of the SLO in force when the window ended. */
   readonly withinSlo: number;
   readonly executionMs: Float64Array;
   readonly requestMs: Float64Array;
@@ -44,13 +44,16 @@ export const defaultWindowPolicy: WindowPolicy = {
 const closeCallFactor = 3;
 /** Standard deviations between the share over the SLO and its allowance that settle a verdict. */
 const clearDeviations = 1;
+/** A window whose calls took this many times longer, or shorter, is not joined with those before. */
+const speedChange = 1.25;
 /** A window ends early once this many times the calls allowed over the SLO were over it. */
 const hopelessFactor = 2;
 
 /**
  * Collects what happens at one operating point and cuts it into windows. The first calls after a
  * change never count. A window that claims a percentile ends when it has the calls to claim it and
- * they do not leave the verdict in doubt, or early when the SLO is broken beyond repair.
+ * they do not leave the verdict in doubt, or early when the SLO is broken beyond repair. A point at
+ * which every call fails is left, too: its window ends without an answer in it.
  */
 export class Measurement {
   readonly point: OperatingPoint;
@@ -58,16 +61,22 @@ export class Measurement {
   #callsToSkip: number;
   #startMs: number;
   #calls = 0;
-  #callsOver = 0;
   #rows = 0;
+  #failedCalls = 0;
+  #hasAnswered = false;
   #busyMs = 0;
   #arrivals = 0;
   #shed = 0;
   #errors = 0;
-  #withinSlo = 0;
+  /** Calls with a row over this limit. */
+  #callsOver = 0;
+  #limitMs = Number.NaN;
+  readonly #slowestMs = new SampleBuffer();
   readonly #executionMs = new SampleBuffer();
   readonly #requestMs = new SampleBuffer();
-  readonly #windows: WindowSample[] = [];
+  #windows: WindowSample[] = [];
+  /** Median time of a call in the first of these windows. */
+  #typicalMs = Number.NaN;
 
   /** @param callsToSkip first calls after the change, which do not count */
   constructor(point: OperatingPoint, policy: WindowPolicy, nowMs: number, callsToSkip: number) {
@@ -81,7 +90,9 @@ export class Measurement {
     this.#arrivals += 1;
   }
 
-  recordErrors(rows: number): void {
+  /** Records a call whose rows were answered with an error. */
+  recordFailure(rows: number): void {
+    this.#failedCalls += 1;
     this.#errors += rows;
   }
 
@@ -95,8 +106,8 @@ export class Measurement {
     endedMs: number,
     rows: number,
     arrivalMs: (index: number) => number,
-    slo: Slo,
   ): void {
+    this.#hasAnswered = true;
     if (this.#callsToSkip > 0) {
       this.#callsToSkip -= 1;
       if (this.#callsToSkip === 0) this.#restart(endedMs);
@@ -106,26 +117,30 @@ export class Measurement {
     this.#rows += rows;
     this.#busyMs += endedMs - dispatchedMs;
     this.#executionMs.push(endedMs - dispatchedMs);
-    let within = 0;
+    let slowestMs = 0;
     for (let i = 0; i < rows; i += 1) {
       const latencyMs = endedMs - arrivalMs(i);
       this.#requestMs.push(latencyMs);
-      if (latencyMs <= slo.limitMs) within += 1;
+      if (latencyMs > slowestMs) slowestMs = latencyMs;
     }
-    this.#withinSlo += within;
-    if (within < rows) this.#callsOver += 1;
+    this.#slowestMs.push(slowestMs);
+    if (slowestMs > this.#limitMs) this.#callsOver += 1;
   }
 
   /** Whether the window has seen enough for a decision. */
   isComplete(nowMs: number, slo: Slo, wants: 'percentile' | 'throughput'): boolean {
     const elapsedMs = nowMs - this.#startMs;
     const policy = this.#policy;
+    if (!this.#hasAnswered) {
+      return elapsedMs >= policy.minMs && this.#failedCalls >= policy.throughputMinCalls;
+    }
     if (wants === 'throughput') {
       return (
         elapsedMs >= policy.throughputMinMs &&
         this.#calls >= Math.max(policy.throughputMinCalls, 2 * this.point.instances)
       );
     }
+    this.#countOver(slo.limitMs);
     const needed = samplesFor(slo.percentile);
     const allowedShare = 1 - slo.percentile;
     const progress = Math.min(this.#calls / needed, elapsedMs / policy.minMs);
@@ -140,7 +155,8 @@ export class Measurement {
   }
 
   /** Ends the window; the next one starts now. */
-  close(nowMs: number): WindowSample {
+  close(nowMs: number, slo: Slo): WindowSample {
+    const requestMs = this.#requestMs.toArray();
     const window: WindowSample = {
       startMs: this.#startMs,
       durationMs: nowMs - this.#startMs,
@@ -150,14 +166,25 @@ export class Measurement {
       arrivals: this.#arrivals,
       shed: this.#shed,
       errors: this.#errors,
-      withinSlo: this.#withinSlo,
+      withinSlo: requestMs.reduce((count, ms) => (ms <= slo.limitMs ? count + 1 : count), 0),
       executionMs: this.#executionMs.toArray(),
-      requestMs: this.#requestMs.toArray(),
+      requestMs,
     };
-    this.#windows.push(window);
-    if (this.#windows.length > this.#policy.horizonWindows) this.#windows.shift();
+    this.#remember(window);
     this.#restart(nowMs);
     return window;
+  }
+
+  /** What was measured before the machine's speed changed says nothing about it now. */
+  #remember(window: WindowSample): void {
+    const typicalMs = quantileOfSorted(window.executionMs.toSorted(), 0.5);
+    const ratio = typicalMs / this.#typicalMs;
+    if (!(ratio < speedChange && ratio > 1 / speedChange)) {
+      this.#windows = [];
+      this.#typicalMs = typicalMs;
+    }
+    this.#windows.push(window);
+    if (this.#windows.length > this.#policy.horizonWindows) this.#windows.shift();
   }
 
   /** What a decision sees: the latest windows at this point, as many as the verdict needs. */
@@ -173,16 +200,24 @@ export class Measurement {
     return observationOf(latest, this.point, slo);
   }
 
+  /** Counts the calls over the limit anew when the limit has changed. */
+  #countOver(limitMs: number): void {
+    if (limitMs === this.#limitMs) return;
+    this.#limitMs = limitMs;
+    this.#callsOver = this.#slowestMs.countOver(limitMs);
+  }
+
   #restart(nowMs: number): void {
     this.#startMs = nowMs;
     this.#calls = 0;
     this.#callsOver = 0;
+    this.#failedCalls = 0;
     this.#rows = 0;
     this.#busyMs = 0;
     this.#arrivals = 0;
     this.#shed = 0;
     this.#errors = 0;
-    this.#withinSlo = 0;
+    this.#slowestMs.clear();
     this.#executionMs.clear();
     this.#requestMs.clear();
   }

@@ -1,4 +1,5 @@
 import type { OperatingPoint } from '../operating-point.ts';
+import { sameKnobs } from '../operating-point.ts';
 import type { Approach, Decision, ProfileReport } from '../scaling/scaler.ts';
 import type { Slo } from '../slo.ts';
 import { summarizeLatencies } from '../telemetry/latency-summary.ts';
@@ -18,6 +19,7 @@ export interface RunWindow {
   /** The latency at the SLO's percentile, which the scaler controls. */
   readonly controlledMs: number;
   readonly sloLimitMs: number;
+  /** Share of the requests that were answered within the limit; failed ones were not. */
   readonly sloAttainment: number;
   readonly calls: number;
   readonly batchFill: number;
@@ -46,7 +48,7 @@ export interface RunResult {
   /** Steady-state latency at the SLO's percentile. */
   readonly controlledMs: number;
   readonly slo: Slo;
-  /** Share of the requests in steady state that were answered within the SLO's limit. */
+  /** Share of the requests in steady state answered within the SLO's limit; failed ones were not. */
   readonly sloAttainment: number;
   readonly verdict: Verdict;
   /** False when the point was still changing near the end: figures then speak of the last half. */
@@ -83,9 +85,9 @@ export function describeWindow(report: WindowReport, runStartMs: number): RunWin
     p99Ms: latency.p99Ms,
     controlledMs: latency.atPercentileMs,
     sloLimitMs: slo.limitMs,
-    sloAttainment: sample.withinSlo / sample.rows,
+    sloAttainment: sample.withinSlo / (sample.rows + sample.errors + sample.shed),
     calls: sample.calls,
-    batchFill: sample.rows / (sample.calls * point.batchSize),
+    batchFill: sample.calls === 0 ? 0 : sample.rows / (sample.calls * point.batchSize),
     decision: decision.kind,
     reason: decision.reason,
   };
@@ -124,19 +126,24 @@ export function steadyFigures(
     windows.reduce((total, report) => total + of(report), 0);
   const steadyMs = sum(({ sample }) => sample.durationMs);
   const rows = sum(({ sample }) => sample.rows);
+  const requests = rows + sum(({ sample }) => sample.errors + sample.shed);
   let within = 0;
   for (const { sample } of windows) {
     for (const latencyMs of sample.requestMs) if (latencyMs <= slo.limitMs) within += 1;
   }
   const last = windows.at(-1);
-  const held = latency.atPercentileMs <= slo.limitMs;
+  const sloAttainment = within / requests;
+  const wasInfeasible = windows.some(
+    ({ point, decision }) =>
+      decision.infeasible === true && sameKnobs(point, (last as WindowReport).point),
+  );
   return {
     operatingPoint: last?.point ?? lastPoint,
     throughputPerS: (rows / steadyMs) * 1000,
     latencyMs: { p50: latency.p50Ms, p95: latency.p95Ms, p99: latency.p99Ms },
     controlledMs: latency.atPercentileMs,
-    sloAttainment: within / rows,
-    verdict: held ? 'held' : last?.decision.infeasible === true ? 'infeasible' : 'not-held',
+    sloAttainment,
+    verdict: sloAttainment >= slo.percentile ? 'held' : wasInfeasible ? 'infeasible' : 'not-held',
     steady: stretch.settled,
     decisionsToSteady: stretch.changesBefore,
     steadyMs,

@@ -70,13 +70,20 @@ export class Trial<Row, Reply> {
       ...(windows && { windows }),
       listener: this.#listen(options.listener ?? {}),
     });
-    this.#loop = new ClosedLoop(options.source, (row, settled) => {
-      this.deployment.submit(row, (error) => {
-        if (error === null) this.#answered += 1;
-        else this.#recordFailure(error);
-        settled();
-      });
-    });
+    this.#loop = new ClosedLoop(
+      options.source,
+      (row, settled) => {
+        this.deployment.submit(row, (error) => {
+          if (error === null) this.#answered += 1;
+          else this.#recordFailure(error);
+          settled();
+        });
+      },
+      () => {
+        const { failure } = options.source;
+        if (failure !== null) this.#abort(failure);
+      },
+    );
   }
 
   /** The windows closed so far. */
@@ -100,10 +107,10 @@ export class Trial<Row, Reply> {
         this.#reject(error);
         return;
       }
+      if (this.#state !== 'running') return;
       this.#endTimer = this.#options.clock.setTimer(this.#options.durationMs, () => {
         this.stop();
       });
-      this.#watchSource();
     });
     return this;
   }
@@ -153,13 +160,6 @@ export class Trial<Row, Reply> {
     this.#failed += 1;
     this.#firstFailure ??= error;
     if (this.#answered === 0 && this.#failed >= tolerableFirstFailures) this.#abort(error);
-  }
-
-  #watchSource(): void {
-    this.#options.source.whenAvailable(() => {
-      const { failure } = this.#options.source;
-      if (failure !== null) this.#abort(failure);
-    });
   }
 
   #abort(error: DnnScalerError): void {

@@ -43,7 +43,10 @@ export function readTable(
     indexOf.set(column, index);
   }
   if (records.length === 0) {
-    throw new DnnScalerError('invalid-argument', `${name} must have lines below its header; it has none`);
+    throw new DnnScalerError(
+      'invalid-argument',
+      `${name} must have lines below its header; it has none`,
+    );
   }
   return records.map(({ line, fields }) => {
     if (fields.length !== headings.length) {

@@ -78,11 +78,17 @@ export class P40 {
     const instanceLatenciesMs = row?.latenciesMs ?? this.#inferInstanceCurve(dataset, timeSliceMs);
     const fit = this.#fitOf(network, dataset);
     const gpuMsPerImage = fit?.gpuMsPerImage ?? this.#gpuShare * timeSliceMs;
-    const batchPath = this.#batchPath(fit, dataset, gpuMsPerImage, instanceLatenciesMs[0] as number);
+    const batchPath = this.#batchPath(
+      fit,
+      dataset,
+      gpuMsPerImage,
+      instanceLatenciesMs[0] as number,
+    );
     return {
       network,
       dataset,
-      curveSource: own !== undefined ? 'measured' : row !== undefined ? 'other-dataset' : 'inferred',
+      curveSource:
+        own !== undefined ? 'measured' : row !== undefined ? 'other-dataset' : 'inferred',
       batchPathSource: fit?.perImageMs === undefined ? 'inferred' : 'fitted',
       instanceLatenciesMs,
       batchPath,
@@ -149,9 +155,7 @@ export class P40 {
   }
 
   #fitOf(network: string, dataset: string): BatchPathFit | undefined {
-    return this.#tables.batchFits.find(
-      (fit) => fit.network === network && fit.dataset === dataset,
-    );
+    return this.#tables.batchFits.find((fit) => fit.network === network && fit.dataset === dataset);
   }
 }
 
@@ -173,7 +177,10 @@ function median(values: readonly number[]): number {
   const upper = sorted[Math.floor(middle)];
   const lower = sorted[Math.ceil(middle) - 1];
   if (upper === undefined || lower === undefined) {
-    throw new DnnScalerError('invalid-argument', 'the tables of the P40 are too small to fit rules to');
+    throw new DnnScalerError(
+      'invalid-argument',
+      'the tables of the P40 are too small to fit rules to',
+    );
   }
   return (lower + upper) / 2;
 }

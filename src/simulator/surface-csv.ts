@@ -62,7 +62,10 @@ export function chooseSurface(
   if (chosen !== undefined) return chosen;
   const rule = `must be one of ${names.join(', ')}`;
   throw network === undefined
-    ? new DnnScalerError('invalid-argument', `--network ${rule}, for the file holds several; none was given`)
+    ? new DnnScalerError(
+        'invalid-argument',
+        `--network ${rule}, for the file holds several; none was given`,
+      )
     : invalidArgument('--network', rule, network);
 }
 

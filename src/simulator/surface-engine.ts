@@ -6,7 +6,7 @@ import type { Surface } from './surface.ts';
 export interface SurfaceEngineOptions<Row> extends Imperfections<Row> {
   readonly clock: Clock;
   readonly seed?: number;
-  /** For people: whose latencies these are; default `simulated from a surface`. */
+  /** For people: whose latencies these are; default `a measured surface`. */
   readonly name?: string;
 }
 
@@ -18,7 +18,7 @@ export function surfaceEngine<Row = number>(
   return new SimulatedEngine<Row>({
     ...options,
     ...surface.limits,
-    name: options.name ?? 'simulated from a surface',
+    name: options.name ?? 'a measured surface',
     notes: surface.notes,
     law: (rows, busyInstances) => surface.latencyMs(rows, busyInstances),
     reach: (point) => surface.reach(point),

@@ -77,7 +77,10 @@ export class Surface {
   latencyMs(rows: number, busyInstances: number): number {
     const measured = this.#rows;
     let above = 0;
-    while (above < measured.length - 1 && (measured[above] as MeasuredRow).instances < busyInstances) {
+    while (
+      above < measured.length - 1 &&
+      (measured[above] as MeasuredRow).instances < busyInstances
+    ) {
       above += 1;
     }
     const upper = measured[above] as MeasuredRow;

@@ -22,6 +22,8 @@ export interface TrafficOptions {
   readonly listener?: DeploymentListener;
   /** Told of every request when it was answered: now and its latency, in ms. */
   readonly onAnswer: (nowMs: number, latencyMs: number) => void;
+  /** Ends the simulation at once, with requests unanswered, as soon as it says so. */
+  readonly until?: () => boolean;
   /** Called when the first operating point took effect, to schedule what happens from then on. */
   readonly onStart?: (deployment: Deployment<number, number>) => void;
 }
@@ -40,7 +42,7 @@ const drainLimitMs = 60_000;
  * @throws DnnScalerError `internal` when nothing is left to happen and requests are unanswered
  */
 export function simulateTraffic(options: TrafficOptions): TrafficSummary {
-  const { clock, engine, scaler, slo, arrivals, onAnswer } = options;
+  const { clock, engine, scaler, slo, arrivals, onAnswer, until = () => false } = options;
   const listener = options.listener ?? {};
   const source = syntheticSource((index) => index);
   let answered = 0;
@@ -86,7 +88,7 @@ export function simulateTraffic(options: TrafficOptions): TrafficSummary {
       });
     });
   });
-  if (!clock.runWhile(() => isDrained)) {
+  if (!clock.runWhile(() => isDrained || until())) {
     throw new DnnScalerError('internal', 'the simulation stalled with requests unanswered');
   }
   return { answered, failed };

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { invalidArgument } from '../errors.ts';
 
 interface VirtualTimer {
   readonly atMs: number;
@@ -25,6 +26,7 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(delayMs: number, fire: () => void): VirtualTimer {
+    if (Number.isNaN(delayMs)) throw invalidArgument('a delay', 'must be a number of ms', delayMs);
     const timer = { atMs: this.#nowMs + Math.max(0, delayMs), sequence: this.#sequence, fire };
     this.#sequence += 1;
     this.#push(timer);

@@ -14,10 +14,14 @@ export function quantileOfSorted(sorted: ArrayLike<number>, share: number): numb
   return sorted[Math.min(Math.max(rank, 1), count) - 1] as number;
 }
 
+/** A median of fewer is noise. */
+const fewestSamples = 16;
+
 /**
  * Calls needed before a percentile means something: twice the count at which one of them is
- * expected beyond it (40 for p95, 200 for p99).
+ * expected beyond it (40 for p95, 200 for p99), on its rarer side; 16 at least.
  */
 export function samplesFor(percentile: number): number {
-  return Math.ceil(2 / (1 - percentile) - 1e-9);
+  const rarerShare = Math.min(percentile, 1 - percentile);
+  return Math.max(fewestSamples, Math.ceil(2 / rarerShare - 1e-9));
 }

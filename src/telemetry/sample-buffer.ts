@@ -21,6 +21,13 @@ export class SampleBuffer {
     this.#count += 1;
   }
 
+  /** How many values exceed the limit. */
+  countOver(limit: number): number {
+    let over = 0;
+    for (let i = 0; i < this.#count; i += 1) if ((this.#values[i] as number) > limit) over += 1;
+    return over;
+  }
+
   /** A copy of what was pushed, in order. */
   toArray(): Float64Array {
     return this.#values.slice(0, this.#count);

@@ -11,14 +11,21 @@ export type Submit<Row> = (row: Row, settled: () => void) => void;
 export class ClosedLoop<Row> {
   readonly #source: RowSource<Row>;
   readonly #submit: Submit<Row>;
+  readonly #onStarved: () => void;
   #target = 0;
   #outstanding = 0;
   #waitingForSource = false;
   #stopped = false;
 
-  constructor(source: RowSource<Row>, submit: Submit<Row>) {
+  /** @param onStarved told whenever the source has no row ready: it may have ended */
+  constructor(
+    source: RowSource<Row>,
+    submit: Submit<Row>,
+    onStarved: () => void = () => undefined,
+  ) {
     this.#source = source;
     this.#submit = submit;
+    this.#onStarved = onStarved;
   }
 
   /** Rows handed over and not yet answered. */
@@ -57,6 +64,7 @@ export class ClosedLoop<Row> {
   #awaitSource(): void {
     if (this.#waitingForSource) return;
     this.#waitingForSource = true;
+    this.#onStarved();
     this.#source.whenAvailable(() => {
       this.#waitingForSource = false;
       this.#fill();

@@ -1,8 +1,8 @@
-import { DnnScalerError, invalidArgument } from '../../errors.ts';
+import { invalidArgument, toDnnScalerError } from '../../errors.ts';
+import type { DnnScalerError } from '../../errors.ts';
 import { clampPoint } from '../../operating-point.ts';
 import type { OperatingPoint } from '../../operating-point.ts';
 import type { ModelSignature, Row } from '../../tensor/row.ts';
-import { formatBytes } from '../../units.ts';
 import type { Engine, EngineLimits, EngineListener, RunOutcome } from '../engine.ts';
 import { availableMemoryBytes } from '../machine.ts';
 import { batchBytes, packBatch, splitReplies } from './batch.ts';
@@ -15,6 +15,7 @@ import type { InstanceStatus } from './pool.ts';
 import type { PoolTarget } from './pool-plan.ts';
 import type { ModelLayout } from './probe.ts';
 import type { PackedBatch, SessionConfig } from './protocol.ts';
+import { startObstacle } from './start-obstacle.ts';
 import type { Watchdog } from './watchdog.ts';
 
 /** What a model takes and gives, and which of it comes in batches. */
@@ -66,7 +67,14 @@ export class OnnxEngine implements Engine<Row, Row> {
         start,
         warmUpBatch: (batchSize) => this.#pack([model.knownGood], batchSize),
         recycle: (buffer) => this.#buffers.give(buffer),
-        obstacle: (loading, hung) => obstacle(options, modelBytes, loading, hung),
+        obstacle: (loading, hung) =>
+          startObstacle({
+            modelBytes,
+            loading,
+            hung,
+            cores: options.cores,
+            availableBytes: availableMemoryBytes(),
+          }),
         maxLoading: options.cores,
         firstBackoffMs: options.firstBackoffMs,
         maxBackoffMs: options.maxBackoffMs,
@@ -119,7 +127,15 @@ export class OnnxEngine implements Engine<Row, Row> {
       return;
     }
     const size = this.#runSize(rows.length);
-    this.#pool.run(this.#pack(rows, size), (outcome) => done(this.#repliesOf(outcome, size)));
+    let batch: PackedBatch;
+    try {
+      batch = this.#pack(rows, size);
+    } catch (thrown) {
+      // Rows that `validateRow` would have refused: of another length, or another type.
+      done({ kind: 'failed', error: toDnnScalerError(thrown, 'invalid-argument') });
+      return;
+    }
+    this.#pool.run(batch, (outcome) => done(this.#repliesOf(outcome, size)));
   }
 
   close(): Promise<void> {
@@ -193,28 +209,4 @@ function engineLimits(options: ResolvedOptions, model: ModelLayout): EngineLimit
     return { minBatchSize: 1, maxBatchSize: options.maxBatchSize, maxInstances, notes };
   }
   return { minBatchSize: rowsPerRun, maxBatchSize: rowsPerRun, maxInstances, notes };
-}
-
-/**
- * Weights are held once as they are and once as the kernels want them packed, at most; what a run
- * itself needs comes on top, and is not known before.
- */
-const bytesPerModelByte = 2;
-
-function obstacle(
-  { cores, isolation }: ResolvedOptions,
-  modelBytes: number,
-  loading: number,
-  hung: number,
-): DnnScalerError | undefined {
-  if (isolation === 'thread' && hung >= cores) {
-    const message = 'hung thread instances take every core, so none is started in their place';
-    return new DnnScalerError('resource-exhausted', message);
-  }
-  const neededBytes = modelBytes * bytesPerModelByte;
-  const leftBytes = availableMemoryBytes() - loading * neededBytes;
-  if (leftBytes >= neededBytes) return undefined;
-  const left = formatBytes(Math.max(0, leftBytes));
-  const message = `another instance takes about ${formatBytes(neededBytes)} of memory, and ${left} is left`;
-  return new DnnScalerError('resource-exhausted', message);
 }

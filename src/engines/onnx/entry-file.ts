@@ -11,10 +11,10 @@ export type Entry = 'thread-entry' | 'process-entry' | 'parent-watch';
  *
  * @throws DnnScalerError `unavailable` when it has not been built
  */
-export function entryFile(entry: Entry): URL {
-  const fromSource = import.meta.url.endsWith('.ts');
+export function entryFile(entry: Entry, thisFile = import.meta.url): URL {
+  const fromSource = thisFile.endsWith('.ts');
   const folder = fromSource ? '../../../dist/engines/onnx/' : './';
-  const file = new URL(`${folder}${entry}.js`, import.meta.url);
+  const file = new URL(`${folder}${entry}.js`, thisFile);
   if (!existsSync(fileURLToPath(file))) {
     throw new DnnScalerError(
       'unavailable',

@@ -115,15 +115,10 @@ export class Instance implements LinkListener {
     if (this.#phase === 'hung' || this.#phase === 'ended') return;
     this.#fault = error;
     this.#watch?.clear();
-    if (this.#link.killable) {
-      this.#phase = 'releasing';
-      this.#link.kill();
-    } else {
-      this.#phase = 'hung';
-      this.#link.unref();
-    }
+    const ended = this.#link.giveUp();
+    this.#phase = ended ? 'releasing' : 'hung';
     this.#finish({ kind: 'timed-out', error });
-    if (!this.#link.killable) this.listener.onHung(error);
+    if (!ended) this.listener.onHung(error);
   }
 
   onMessage(

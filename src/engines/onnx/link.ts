@@ -4,14 +4,15 @@ import type { FromInstance, Payload, ToInstance } from './protocol.ts';
 export interface Link {
   /** Process identifier of an instance that has one. */
   readonly pid: number | undefined;
-  /** True when `kill` can end the instance whatever it is doing. */
-  readonly killable: boolean;
   /** Sends a message. The payload's buffer belongs to the link until it is handed back. */
   post(message: ToInstance, payload?: Payload): void;
-  /** Ends the instance at once; call only where `killable`. */
-  kill(): void;
-  /** From now on the instance does not keep this process alive. */
-  unref(): void;
+  /**
+   * Ends the instance at once, whatever it is doing, if that can be done. If not, leaves it to
+   * itself: it no longer keeps this process alive.
+   *
+   * @returns whether it could be ended
+   */
+  giveUp(): boolean;
 }
 
 export interface LinkListener {

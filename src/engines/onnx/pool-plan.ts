@@ -8,11 +8,8 @@ export interface PoolTarget {
   readonly config: SessionConfig;
 }
 
-/**
- * `warming` runs a batch that nobody waits for; `lost` has died, or is being killed, and will be
- * gone; `hung` was given up and is left to itself.
- */
-export type MemberState = 'loading' | 'warming' | 'idle' | 'busy' | 'retiring' | 'lost' | 'hung';
+/** `warming` runs a batch that nobody waits for; `hung` was given up and is left to itself. */
+export type MemberState = 'loading' | 'warming' | 'idle' | 'busy' | 'retiring' | 'hung';
 
 /** An instance as the plan sees it. */
 export interface Planned {
@@ -55,10 +52,8 @@ export function planPool<M extends Planned>(
   retire.push(...staleServing.slice(0, Math.max(0, surplus)));
   retire.push(...easiestFirst(fresh).slice(0, Math.max(0, fresh.length - target.instances)));
 
-  // One that is being killed holds its place: what follows its end decides when it is replaced.
-  const dying = members.filter(({ state }) => state === 'lost').length;
   const loading = live.filter(({ state }) => state === 'loading').length;
-  const missing = target.instances - fresh.length - dying;
+  const missing = target.instances - fresh.length;
   const start = Math.max(0, Math.min(missing, maxLoading - loading));
 
   const warming = live.some(({ serving, state }) => serving && state === 'warming');
@@ -73,7 +68,7 @@ export function planPool<M extends Planned>(
   return { settled, start, retire, warmUp: warming ? undefined : cold };
 }
 
-/** Neither on its way out nor lost. */
+/** Neither on its way out nor hung. */
 export function isLive({ state }: Planned): boolean {
   return state === 'loading' || state === 'warming' || state === 'idle' || state === 'busy';
 }

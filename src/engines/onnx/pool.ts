@@ -120,6 +120,11 @@ export class Pool {
     member.state = 'busy';
     member.instance.run(batch, (outcome, returned) => {
       if (returned !== undefined) this.#options.recycle(returned);
+      if (isLoss(outcome)) {
+        // It stays busy until it is told how it ended, so that nothing is started in its place yet.
+        done(outcome);
+        return;
+      }
       this.#afterRun(member, outcome);
       done(outcome);
       if (this.#steady) this.#tellCapacity();
@@ -155,11 +160,6 @@ export class Pool {
   }
 
   #afterRun(member: Member, outcome: InstanceOutcome): void {
-    if (outcome.kind === 'timed-out' || outcome.kind === 'instance-lost') {
-      member.state = 'lost';
-      this.#steady = false;
-      return;
-    }
     if (outcome.kind === 'done' && member.id > this.#failedUpTo) this.#backoff.succeeded();
     if (member.state !== 'busy') return;
     this.#free(member);
@@ -239,12 +239,10 @@ export class Pool {
     member.instance.run(this.#options.warmUpBatch(batchSize), (outcome, returned) => {
       if (returned !== undefined) this.#options.recycle(returned);
       const proven = outcome.kind === 'done' || !this.#fallBack(batchSize, outcome.error);
-      if (outcome.kind === 'timed-out' || outcome.kind === 'instance-lost') member.state = 'lost';
-      else {
-        // A size that there is no falling back from is left to real runs.
-        if (proven) member.warm.add(batchSize);
-        if (member.state === 'warming') this.#afterWarmUp(member);
-      }
+      if (isLoss(outcome)) return;
+      // A size that there is no falling back from is left to real runs.
+      if (proven) member.warm.add(batchSize);
+      if (member.state === 'warming') this.#afterWarmUp(member);
       this.#reconcile();
     });
   }
@@ -343,4 +341,9 @@ export class Pool {
     this.#health = health;
     this.#options.onHealth(health);
   }
+}
+
+/** The instance went down with its run; how it ended is told next. */
+function isLoss({ kind }: InstanceOutcome): boolean {
+  return kind === 'instance-lost' || kind === 'timed-out';
 }

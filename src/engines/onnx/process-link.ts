@@ -41,10 +41,6 @@ export function openProcessLink(listener: LinkListener): Link {
     listener.onGone(words === '' ? how : `${how}, saying "${words}"`);
   };
 
-  socket.on('data', (chunk: Buffer) => reader.push(chunk));
-  // A broken pipe means that the child has ended, which its own event tells with the reason.
-  socket.on('error', () => undefined);
-  child.stdin?.on('error', () => undefined);
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     lastWords = (lastWords + text).slice(-keptStderrChars);
   });
@@ -55,9 +51,12 @@ export function openProcessLink(listener: LinkListener): Link {
   child.on('close', (code, signal) => {
     end(signal === null ? `its process ended with code ${code}` : `its process died of ${signal}`);
   });
+  socket.on('data', (chunk: Buffer) => reader.push(chunk));
+  // A broken pipe means that the child has ended, which its own event tells with the reason.
+  socket.on('error', () => undefined);
+  child.stdin?.on('error', () => undefined);
   return {
     pid: child.pid,
-    killable: true,
     post(message, payload) {
       const bytes = payload?.usedBytes ?? 0;
       inFlight = payload?.buffer;
@@ -67,8 +66,10 @@ export function openProcessLink(listener: LinkListener): Link {
         socket.write(new Uint8Array(payload.buffer, 0, bytes));
       socket.uncork();
     },
-    kill: () => void child.kill('SIGKILL'),
-    unref: () => child.unref(),
+    giveUp() {
+      child.kill('SIGKILL');
+      return true;
+    },
   };
 }
 

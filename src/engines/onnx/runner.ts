@@ -75,7 +75,16 @@ function tensorOf(type: string, packed: PackedTensor, buffer: ArrayBuffer): Tens
   const datatype = datatypeOfRuntime(type) as NumericDatatype;
   const length = packed.byteLength / elementBytes(datatype);
   const data = viewOf(datatype, buffer, packed.byteOffset, length);
+  if (type === 'float16') return halfTensor(data as Uint16Array, packed.dims);
   return new Tensor(type as 'float32', data as Float32Array, [...packed.dims]);
+}
+
+/**
+ * Where there is a Float16Array (Node 24), the runtime would turn the bits into one, and its native
+ * half then finds no bytes in it (onnxruntime-node 1.30.0).
+ */
+function halfTensor(bits: Uint16Array, dims: readonly number[]): Tensor {
+  return Object.assign(new Tensor('uint16', bits, [...dims]), { type: 'float16' });
 }
 
 /**

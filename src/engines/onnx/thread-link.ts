@@ -27,13 +27,14 @@ export function openThreadLink(listener: LinkListener): Link {
   worker.on('exit', (code) => listener.onGone(how ?? `its thread ended with code ${code}`));
   return {
     pid: undefined,
-    killable: false,
     post(message, payload) {
       const posted: ToThread =
         payload === undefined ? { message } : { message, payload: payload.buffer };
       worker.postMessage(posted, payload === undefined ? [] : [payload.buffer]);
     },
-    kill: () => undefined,
-    unref: () => worker.unref(),
+    giveUp() {
+      worker.unref();
+      return false;
+    },
   };
 }

@@ -2,6 +2,7 @@ import type { Slo } from '../../slo.ts';
 import type { Comparison, JobSeries } from '../comparison.ts';
 import { ratioOf } from '../comparison.ts';
 import type { Markup } from './markup.ts';
+import { scalerLabel } from './names.ts';
 import type { ChartPainter } from './svg.ts';
 
 /** Drawn for a phone's width, so that letters stay readable there; wider pages set them in columns. */
@@ -14,9 +15,24 @@ const scalerColors: Readonly<Record<string, string>> = { clipper: '#d97706', dnn
 const otherColors = ['#0f766e', '#7c3aed', '#be185d', '#4d7c0f'];
 
 /** A colour for each scaler, the same on every chart. */
-export function colorOf(scaler: string, scalers: readonly string[]): string {
+function colorOf(scaler: string, scalers: readonly string[]): string {
   const others = scalers.filter((name) => scalerColors[name] === undefined);
-  return scalerColors[scaler] ?? (otherColors[others.indexOf(scaler) % otherColors.length] as string);
+  return (
+    scalerColors[scaler] ?? (otherColors[others.indexOf(scaler) % otherColors.length] as string)
+  );
+}
+
+function legend(scalers: readonly string[], more: readonly string[] = []): object {
+  return {
+    data: [...scalers.map(scalerLabel), ...more],
+    top: 0,
+    left: 0,
+    icon: 'roundRect',
+    itemHeight: 4,
+    itemWidth: 16,
+    itemGap: 14,
+    textStyle: { fontSize: 11, color: ink },
+  };
 }
 
 /** Throughput of every job under each scaler, on a logarithmic axis, with the gain at its end. */
@@ -34,14 +50,15 @@ export function throughputBars(
   const rowHeight = 12 + 9 * scalers.length;
   return painter.draw(
     {
-      grid: { left: 132, right: 40, top: 26, bottom: 34 },
-      legend: { top: 0, left: 0, itemHeight: 8, itemWidth: 14, textStyle: { fontSize: 11, color: ink } },
+      grid: { left: 128, right: 36, top: 26, bottom: 38 },
+      legend: legend(scalers),
       xAxis: {
         type: 'log',
         min: axisStart,
-        name: 'requests per second, logarithmic',
+        startValue: axisStart,
+        name: 'requests per second (logarithmic)',
         nameLocation: 'middle',
-        nameGap: 20,
+        nameGap: 22,
         nameTextStyle: { color: ink, fontSize: 11 },
         axisLabel: { color: ink, fontSize: 10 },
         splitLine: { lineStyle: { color: faint } },
@@ -49,14 +66,14 @@ export function throughputBars(
       yAxis: {
         type: 'category',
         inverse: true,
-        data: jobs.map(({ job, network }) => `${job}  ${network}`),
+        data: jobs.map(({ job, network }) => `${network}  ${job}`),
         axisTick: { show: false },
         axisLine: { lineStyle: { color: faint } },
         axisLabel: { color: ink, fontSize: 10.5, interval: 0 },
       },
       series: scalers.map((scaler, i) => ({
         type: 'bar',
-        name: scaler,
+        name: scalerLabel(scaler),
         barWidth: 7,
         barGap: '20%',
         itemStyle: { color: colorOf(scaler, scalers) },
@@ -73,18 +90,22 @@ export function throughputBars(
         },
       })),
     },
-    { width, height: 60 + rowHeight * jobs.length },
+    { width, height: 64 + rowHeight * jobs.length },
     label,
   );
 }
 
+/** The SLO over a stretch of a run. */
 export interface SloStretch {
   readonly fromMs: number;
   readonly toMs: number;
   readonly limitMs: Slo['limitMs'];
 }
 
-/** Latency and knob over time, one above the other, with the SLO as it was in force. */
+/**
+ * Latency and knob over time, one above the other, with the SLO as it was in force. Probes may lie
+ * beyond the axes, which are made for what came after them.
+ */
 export function timeSeries(
   painter: ChartPainter,
   series: JobSeries,
@@ -92,67 +113,50 @@ export function timeSeries(
   label: string,
 ): Markup {
   const scalers = Object.keys(series);
-  const seconds = (ms: number): number => Math.round(ms) / 1000;
-  const axis = { color: ink, fontSize: 10 };
-  const endMs = slo.at(-1)?.toMs ?? 0;
-  const top = { left: 44, right: 10, top: 42, height: 96 };
-  const bottom = { left: 44, right: 10, top: 168, height: 62 };
-  const valueAxis = (gridIndex: number, name: string): object => ({
-    type: 'value',
-    gridIndex,
-    min: 0,
+  const lines = scalers.map((scaler) => {
+    const windows = series[scaler] ?? [];
+    const chosen = windows.filter(({ decision }) => decision !== 'probe');
+    const knobOf = ({ point }: (typeof windows)[0]): number => point.batchSize * point.instances;
+    return {
+      scaler,
+      color: colorOf(scaler, scalers),
+      latencies: steps(windows.map((window) => [window.timeMs, window.controlledMs])),
+      knobs: steps(windows.map((window) => [window.timeMs, knobOf(window)])),
+      topMs: Math.max(0, ...chosen.map((window) => window.controlledMs)),
+      topKnob: Math.max(0, ...chosen.map(knobOf)),
+    };
+  });
+  const topMs = Math.max(...lines.map((line) => line.topMs), ...slo.map(({ limitMs }) => limitMs));
+  const topKnob = Math.max(1, ...lines.map((line) => line.topKnob));
+  const endS = seconds(slo.at(-1)?.toMs ?? 0);
+  const line = (name: string, color: string, grid: number, data: readonly Corner[]): object => ({
+    type: 'line',
+    symbol: 'none',
+    step: 'end',
     name,
-    nameGap: 6,
-    nameTextStyle: { ...axis, align: 'left', padding: [0, 0, 0, -40] },
-    axisLabel: axis,
-    splitNumber: 3,
-    splitLine: { lineStyle: { color: faint } },
+    xAxisIndex: grid,
+    yAxisIndex: grid,
+    itemStyle: { color },
+    lineStyle: { color, width: 1.4 },
+    data: data.map(([ms, value]) => [seconds(ms), Number(value.toPrecision(4))]),
   });
-  const timeAxis = (gridIndex: number, isShown: boolean): object => ({
-    type: 'value',
-    gridIndex,
-    min: 0,
-    max: seconds(endMs),
-    axisLabel: { ...axis, show: isShown, formatter: '{value} s', hideOverlap: true },
-    axisLine: { lineStyle: { color: '#94a3b8' } },
-    splitLine: { show: false },
-    splitNumber: 4,
-  });
-  const stepped = { type: 'line', symbol: 'none', step: 'end' } as const;
   return painter.draw(
     {
-      grid: [top, bottom],
-      legend: { top: 0, left: 0, itemHeight: 8, itemWidth: 16, textStyle: { fontSize: 11, color: ink } },
-      xAxis: [timeAxis(0, false), timeAxis(1, true)],
-      yAxis: [valueAxis(0, 'p95, ms'), valueAxis(1, 'batch size x instances')],
+      grid: [
+        { left: 40, right: 8, top: 42, height: 96 },
+        { left: 40, right: 8, top: 168, height: 62 },
+      ],
+      legend: legend(scalers, ['SLO']),
+      xAxis: [timeAxis(0, endS, false), timeAxis(1, endS, true)],
+      yAxis: [
+        valueAxis(0, 'p95, ms', niceTop(topMs * 1.05)),
+        valueAxis(1, 'batch size x instances', niceTop(topKnob * 1.05)),
+      ],
       series: [
-        ...scalers.flatMap((scaler) => {
-          const windows = series[scaler] ?? [];
-          const style = { color: colorOf(scaler, scalers) };
-          return [
-            {
-              ...stepped,
-              name: scaler,
-              itemStyle: style,
-              lineStyle: { ...style, width: 1.4 },
-              data: steps(windows.map((window) => [seconds(window.timeMs), round(window.controlledMs)])),
-            },
-            {
-              ...stepped,
-              name: scaler,
-              xAxisIndex: 1,
-              yAxisIndex: 1,
-              itemStyle: style,
-              lineStyle: { ...style, width: 1.4 },
-              data: steps(
-                windows.map(({ timeMs, point }) => [
-                  seconds(timeMs),
-                  point.batchSize * point.instances,
-                ]),
-              ),
-            },
-          ];
-        }),
+        ...lines.map(({ scaler, color, latencies }) =>
+          line(scalerLabel(scaler), color, 0, latencies),
+        ),
+        ...lines.map(({ scaler, color, knobs }) => line(scalerLabel(scaler), color, 1, knobs)),
         {
           type: 'line',
           name: 'SLO',
@@ -171,8 +175,40 @@ export function timeSeries(
   );
 }
 
-/** Each window's value holds from the end of the window before: the first one from the start. */
-function steps(points: readonly (readonly [number, number])[]): readonly (readonly [number, number])[] {
+const axisLabel = { color: ink, fontSize: 10 };
+
+function valueAxis(gridIndex: number, name: string, max: number): object {
+  return {
+    type: 'value',
+    gridIndex,
+    min: 0,
+    max,
+    interval: max / 4,
+    name,
+    nameGap: 6,
+    nameTextStyle: { ...axisLabel, align: 'left', padding: [0, 0, 0, -36] },
+    axisLabel,
+    splitLine: { lineStyle: { color: faint } },
+  };
+}
+
+function timeAxis(gridIndex: number, endS: number, isLabelled: boolean): object {
+  return {
+    type: 'value',
+    gridIndex,
+    min: 0,
+    max: endS,
+    splitNumber: 4,
+    axisLabel: { ...axisLabel, show: isLabelled, formatter: '{value} s', showMaxLabel: false },
+    axisLine: { lineStyle: { color: '#94a3b8' } },
+    splitLine: { show: false },
+  };
+}
+
+type Corner = readonly [ms: number, value: number];
+
+/** Each window's value holds from the end of the window before; only the corners are kept. */
+function steps(points: readonly Corner[]): readonly Corner[] {
   const first = points[0];
   if (first === undefined) return [];
   const corners = points.filter(
@@ -181,6 +217,13 @@ function steps(points: readonly (readonly [number, number])[]): readonly (readon
   return [[0, first[1]], ...corners];
 }
 
-function round(ms: number): number {
-  return Number(ms.toPrecision(4));
+/** The smallest of 4, 8, 12, 16, 20, 24, 40, 60, 80 x 10^k that covers a value: four even steps. */
+function niceTop(value: number): number {
+  const scale = 10 ** Math.floor(Math.log10(value / 4));
+  const top = [4, 8, 12, 16, 20, 24, 32, 40].find((step) => step * scale >= value) ?? 40;
+  return top * scale;
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms) / 1000;
 }

@@ -5,11 +5,11 @@ export const css = `
 * { box-sizing: border-box; }
 body { margin: 0; color: var(--ink); background: #fff; font: 16px/1.5 system-ui, -apple-system,
   "Segoe UI", Roboto, "Helvetica Neue", Arial, "DejaVu Sans", sans-serif; }
-main { max-width: 1180px; margin: 0 auto; padding: 20px 16px 48px; }
+main { max-width: 1260px; margin: 0 auto; padding: 20px 16px 48px; }
 h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 8px; letter-spacing: -0.01em; }
 h2 { font-size: 1.2rem; line-height: 1.3; margin: 40px 0 8px; }
 h3 { font-size: 0.95rem; margin: 0 0 4px; }
-p, ul, dl { max-width: 46rem; }
+p, ul, dl { max-width: 48rem; }
 p { margin: 8px 0; }
 .soft, figcaption { color: var(--soft); font-size: 0.875rem; }
 code { font-size: 0.9em; background: var(--wash); padding: 0 4px; border-radius: 3px; }
@@ -24,19 +24,22 @@ code { font-size: 0.9em; background: var(--wash); padding: 0 4px; border-radius:
 .charts.wide { grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
 figure { margin: 0; min-width: 0; break-inside: avoid; }
 figure svg { display: block; width: 100%; height: auto; max-width: 560px; font-family: inherit; }
-.scroll { overflow-x: auto; margin: 12px -16px; padding: 0 16px; -webkit-overflow-scrolling: touch; }
+.scroll { overflow-x: auto; margin: 12px 0; }
 table { border-collapse: collapse; font-size: 0.8125rem; line-height: 1.35;
   font-variant-numeric: tabular-nums; }
-th, td { padding: 5px 9px; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line);
+th, td { padding: 5px 8px; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
+.dense { font-size: 0.75rem; } .dense th, .dense td { padding-left: 4px; padding-right: 5px; }
 thead th { vertical-align: bottom; color: var(--soft); font-weight: 600; border-bottom-color: #94a3b8;
-  white-space: normal; min-width: 3.2rem; }
+  white-space: normal; }
+thead tr.groups th { border-bottom: 0; padding-bottom: 0; }
+thead th.group { text-align: center; color: var(--ink); }
+thead th.group + th.group { border-left: 1px solid var(--line); }
 td.n, th.n { text-align: right; }
-tbody th { font-weight: 600; position: sticky; left: -16px; background: #fff; padding-left: 16px;
-  margin-left: -16px; }
-tfoot td, tfoot th { font-weight: 650; border-bottom: 0; }
+table thead th:first-child, table tbody th { padding-left: 0; }
+tbody th { font-weight: 600; position: sticky; left: 0; background: #fff; }
 td.good { color: var(--good); } td.bad { color: var(--bad); font-weight: 600; }
-.reasons { padding-left: 1.1rem; } .reasons li { margin: 6px 0; font-size: 0.9rem; }
+.sources { padding-left: 1.1rem; } .sources li { margin: 6px 0; font-size: 0.9rem; }
 @media (max-width: 600px) {
   main { padding-top: 16px; } h1 { font-size: 1.35rem; } h2 { margin-top: 32px; }
   th, td { padding: 5px 7px; }
@@ -45,17 +48,16 @@ td.good { color: var(--good); } td.bad { color: var(--bad); font-weight: 600; }
 @media (min-width: 601px) { .hint { display: none; } }
 @media print {
   @page { size: A4 landscape; margin: 11mm; }
-  body { font-size: 10pt; } main { max-width: none; padding: 0; }
+  body { font-size: 9pt; } main { max-width: none; padding: 0; }
   h2 { break-after: avoid; margin-top: 18pt; }
   .scroll { overflow: visible; margin: 8pt 0; padding: 0; }
-  table { font-size: 7pt; width: 100%; } th, td { padding: 2pt 3pt; }
+  table, .dense { font-size: 7pt; width: 100%; } th, td, .dense th, .dense td { padding: 1.5pt 3pt; }
   thead { display: table-header-group; } tr { break-inside: avoid; }
-  tbody th { position: static; padding-left: 3pt; margin: 0; }
-  thead th { min-width: 0; }
+  tbody th { position: static; }
   .cards { grid-template-columns: repeat(5, 1fr); } .cards > div { padding: 6pt 8pt; }
   .charts { grid-template-columns: repeat(3, 1fr); gap: 12pt; }
   .charts.wide { grid-template-columns: repeat(2, 1fr); }
-  .charts.wide figure svg { max-height: 165mm; margin: 0 auto; }
+  .charts.wide figure svg { max-height: 172mm; margin: 0 auto; }
   .hint { display: none; }
 }
 `;

@@ -36,7 +36,10 @@ function toStillImage(svg: string, id: string, label: string): string {
     .replace(/<style\s*>[\s\S]*?<\/style>/g, '')
     .replace(/ (?:class="zr\d+-cls-\d+"|pointer-events="[^"]*"|ecmeta_[a-z_]+="[^"]*")/g, '')
     .replace(/\bzr\d+-/g, `${id}-`)
-    .replace(/^<svg width="[\d.]+" height="[\d.]+"/, `<svg role="img" aria-label="${escapeHtml(label)}"`)
+    .replace(
+      /^<svg width="[\d.]+" height="[\d.]+"/,
+      `<svg role="img" aria-label="${escapeHtml(label)}"`,
+    )
     .replace(/ xmlns:xlink="[^"]*"| version="1\.1"| baseProfile="full"/g, '')
     .replace(/\n+/g, '\n');
 }
