@@ -78,7 +78,7 @@ function describe(job: Job, results: readonly RunResult[]): string {
   const verdict =
     first?.profile && first.approach
       ? describeProfile({ ...first.profile, approach: first.approach })
-      : 'interrupted before the verdict';
+      : 'ended before every probe was measured';
   const heading = `${job.title}, ${formatSlo(job.slo)}`;
   return `\n${heading}\n  ${verdict}\n\n${compareTable(results)}\n`;
 }

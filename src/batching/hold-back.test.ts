@@ -46,9 +46,7 @@ describe('holdBackMs', () => {
         expect(holdMs === 0 || holdMs >= shortestHoldMs).toBe(true);
         if (holdMs === 0) return;
         expect(state.queued).toBeLessThan(state.batchSize);
-        const executionMs = Number.isNaN(state.expectedExecutionMs)
-          ? 0
-          : state.expectedExecutionMs;
+        const executionMs = Number.isNaN(state.expectedExecutionMs) ? 0 : state.expectedExecutionMs;
         expect(state.oldestWaitMs + holdMs + executionMs).toBeLessThanOrEqual(state.sloLimitMs);
       }),
     );

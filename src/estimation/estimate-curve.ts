@@ -71,7 +71,7 @@ function unbentCurve(
   library: readonly LibraryRow[],
 ): LogLatency {
   const slicing = timeSlicingLaw(span);
-  const neighbours = neighboursOf(library, span);
+  const neighbours = neighboursOf(library, span, counts);
   if (neighbours.length === 0) return slicing;
   const sliced = counts.map((instances) => ({
     instances,
@@ -84,7 +84,7 @@ function unbentCurve(
     { span, others: middle, weight: 1 },
   ]);
   const law = averageLaw(likely, span);
-  const missed = sharedMiss(neighbours, likely, span);
+  const missed = sharedMiss(neighbours, likely, span, lawWeight);
   return (count) => law(count) + missed(count);
 }
 

@@ -104,8 +104,8 @@ export function preparationNote(rows: readonly TableRow[], by: readonly number[]
   });
   const which = scaled.length > 0 ? `scaled: ${scaled.join(', ')}` : 'there were none to scale';
   return (
-    'cells were rounded to whole ms, and rows over 100 ms or under 1 ms scaled by a power of ten ' +
-    `for the completion, as the authors of the paper did; ${which}`
+    'for the completion, cells were rounded to whole ms and rows over 100 ms scaled down by a power ' +
+    `of ten, as the authors of the paper did (and rows under 1 ms scaled up); ${which}`
   );
 }
 

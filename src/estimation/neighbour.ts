@@ -18,14 +18,23 @@ const trustedErrors = 2;
 export interface Neighbour {
   /** Where the row is measured nearest to the target's own span. */
   readonly span: Span;
-  /** Its other cells. */
+  /** Its other cells, within the counts asked for. */
   readonly others: readonly Anchor[];
   /** The row's own weight times its likeness, > 0. */
   readonly weight: number;
 }
 
-/** The library as seen from a span; rows that are not known at two counts are passed over. */
-export function neighboursOf(library: readonly LibraryRow[], target: Span): Neighbour[] {
+/**
+ * The library as seen from a span, within the counts asked for: how a row goes on beyond them is of
+ * no interest. Rows that are not known at two counts are passed over.
+ */
+export function neighboursOf(
+  library: readonly LibraryRow[],
+  target: Span,
+  counts: readonly number[],
+): Neighbour[] {
+  const least = Math.min(target.near.instances, ...counts);
+  const most = Math.max(target.far.instances, ...counts);
   const exponent = growthExponent(target);
   return library.flatMap(({ cells, weight = 1 }) => {
     const span = spanNear(cells, target.near.instances, target.far.instances);
@@ -34,7 +43,9 @@ export function neighboursOf(library: readonly LibraryRow[], target: Span): Neig
     return [
       {
         span,
-        others: besides(span, anchorsOf(cells)),
+        others: besides(span, anchorsOf(cells)).filter(
+          ({ instances }) => instances >= least && instances <= most,
+        ),
         weight: weight * likeness(difference, exponentWidth),
       },
     ];
@@ -51,11 +62,15 @@ export function likeness(difference: number, width: number): number {
  * miss, shrunk to what exceeds two standard errors of it (in squares, as James and Stein shrink).
  * Nothing where rows merely scatter around the law, or where fewer than two were measured over the
  * target's own span.
+ *
+ * @param lawWeight weight of a row without a miss that stands for the law beside the neighbours, so
+ * that a few light rows do not speak with a loud voice
  */
 export function sharedMiss(
   neighbours: readonly Neighbour[],
   likely: readonly LikelyShape[],
   { near, far }: Span,
+  lawWeight: number,
 ): LogLatency {
   const misses = new Map<number, { readonly miss: number; readonly weight: number }[]>();
   for (const { span, others, weight } of neighbours) {
@@ -67,11 +82,12 @@ export function sharedMiss(
       misses.set(instances, at);
     }
   }
-  return (count) => trustedMean(misses.get(count) ?? []);
+  return (count) => trustedMean(misses.get(count) ?? [], lawWeight);
 }
 
 function trustedMean(
   misses: readonly { readonly miss: number; readonly weight: number }[],
+  lawWeight: number,
 ): number {
   let total = 0;
   let squares = 0;
@@ -88,5 +104,6 @@ function trustedMean(
   let scatter = 0;
   for (const { miss, weight } of misses) scatter += weight * (miss - mean) ** 2;
   const squaredError = scatter / total / (effective - 1);
-  return mean * Math.max(0, 1 - (trustedErrors ** 2 * squaredError) / (mean * mean));
+  const beyondChance = Math.max(0, 1 - (trustedErrors ** 2 * squaredError) / (mean * mean));
+  return mean * beyondChance * (total / (total + lawWeight));
 }

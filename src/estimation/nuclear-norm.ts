@@ -4,26 +4,29 @@ import { invalidArgument } from '../errors.ts';
 export interface NuclearNormOptions {
   /** Stops when no missing cell moves by more than this share of the largest cell (default: 1e-7). */
   readonly tolerance?: number;
-  /** Most sweeps over the rows with missing cells, at each degree of smoothing (default: 200). */
-  readonly maxSweeps?: number;
+  /** Most steps of Newton's method at each degree of smoothing (default: 100). */
+  readonly maxSteps?: number;
 }
 
 /**
- * What is added to the eigenvalues of X'X, as shares of the largest, one after the other: the norm is
+ * What is added to the eigenvalues of X'X, as shares of their sum, one after the other: the norm is
  * smooth only where X has full rank, and Newton's method needs it smooth.
  */
 const smoothings = [1e-6, 1e-12];
 
-const maxNewtonSteps = 50;
+/** Steps are halved until the norm falls, give or take its rounding, down to a share of the step. */
+const rounding = 1e-12;
+const smallestShare = 1e-6;
 
 /**
  * Fills the missing cells of a matrix so that its nuclear norm, the sum of its singular values, is
  * least: the convex stand-in for the lowest rank (Candes and Recht, "Exact Matrix Completion via
  * Convex Optimization", 2009). The known cells stay as they are.
  *
- * With one row r open and the Gram matrix G of the others, the norm is tr (G + r r')^(1/2), a smooth
- * and convex function of a few unknowns: Newton's method finds its least value to rounding. Several
- * open rows take turns until none moves.
+ * The norm is tr (X'X)^(1/2), a convex function of the missing cells, and its derivatives follow
+ * from the eigenvectors of X'X: Newton's method finds the least value to rounding. A step costs one
+ * eigendecomposition of columns x columns and one linear system of as many unknowns as cells are
+ * missing, which suits tables of latencies; for thousands of missing cells it is the wrong method.
  *
  * @param rows equally long rows; NaN marks a missing cell, and each row needs a known one
  * @returns new rows, with every cell known
@@ -33,143 +36,159 @@ export function completeMatrix(
   rows: readonly (readonly number[])[],
   options: NuclearNormOptions = {},
 ): number[][] {
-  const { tolerance = 1e-7, maxSweeps = 200 } = options;
+  const { tolerance = 1e-7, maxSteps = 100 } = options;
   requireRows(rows);
-  const filled = rows.map(fillWithMean);
-  const open = rows.flatMap((row, index) => {
+  let filled = firstGuess(rows);
+  const gaps = rows.flatMap((row, index) => {
     const missing = row.flatMap((value, column) => (Number.isNaN(value) ? [column] : []));
-    return missing.length === 0 ? [] : [{ row: filled[index] as number[], missing }];
+    return missing.length === 0 ? [] : [{ index, missing }];
   });
-  if (open.length === 0) return filled;
-  const x = new Matrix(filled);
-  const gram = x.transpose().mmul(x);
-  const energy = gram.trace();
-  if (energy === 0) return filled;
+  const energy = filled.flat().reduce((sum, value) => sum + value * value, 0);
+  if (gaps.length === 0 || energy === 0) return filled;
   const smallestMove = tolerance * Math.max(...filled.flat().map(Math.abs));
   for (const smoothing of smoothings) {
-    for (let sweep = 0; sweep < maxSweeps; sweep += 1) {
-      let largestMove = 0;
-      for (const { row, missing } of open) {
-        addOuter(gram, row, -1);
-        const move = refill(row, missing, gram, smoothing * energy, smallestMove);
-        largestMove = Math.max(largestMove, move);
-        addOuter(gram, row, 1);
+    const raise = smoothing * energy;
+    let here = evaluate(filled, raise);
+    for (let taken = 0; taken < maxSteps; taken += 1) {
+      const step = newtonStep(here, gaps);
+      const acceptable = here.norm * (1 + rounding);
+      let share = 1;
+      let there = evaluate(moved(filled, gaps, step), raise);
+      while (!(there.norm <= acceptable) && share > smallestShare) {
+        share /= 2;
+        there = evaluate(moved(filled, gaps, step, share), raise);
       }
-      if (open.length === 1 || largestMove <= smallestMove) break;
+      if (!(there.norm <= acceptable)) break;
+      filled = there.rows;
+      here = there;
+      if (Math.max(...step.map(Math.abs)) * share <= smallestMove) break;
     }
   }
   return filled;
 }
 
-/**
- * Sets the missing cells of a row where the smoothed norm is least, given the Gram matrix of the other
- * rows; returns the largest move of a cell.
- */
-function refill(
-  row: number[],
-  missing: readonly number[],
-  others: Matrix,
-  raise: number,
-  smallestMove: number,
-): number {
-  const before = [...row];
-  let here = evaluate(row, others, raise);
-  for (let taken = 0; taken < maxNewtonSteps; taken += 1) {
-    const step = newtonStep(here, missing);
-    const start = [...row];
-    let share = 1;
-    let there: Evaluation;
-    do {
-      missing.forEach((column, i) => {
-        row[column] = (start[column] as number) + share * (step[i] as number);
-      });
-      there = evaluate(row, others, raise);
-      share /= 2;
-    } while (!(there.norm <= here.norm) && share > 1e-6);
-    here = there;
-    if (largestDifference(row, start) <= smallestMove) break;
-  }
-  return largestDifference(row, before);
+/** A row with missing cells, and their columns. */
+interface Gaps {
+  readonly index: number;
+  readonly missing: readonly number[];
 }
 
-/** The smoothed norm for one choice of the open row, and what its derivatives are made of. */
+/** The smoothed norm for one choice of the missing cells, and what its derivatives are made of. */
 interface Evaluation {
+  readonly rows: number[][];
   readonly norm: number;
-  /** Eigenvectors of the raised Gram matrix, by column. */
+  /** Eigenvectors of X'X, by column. */
   readonly vectors: Matrix;
-  /** Square roots of its eigenvalues: the smoothed singular values. */
+  /** Square roots of its raised eigenvalues: the smoothed singular values. */
   readonly singular: readonly number[];
-  /** The open row in the basis of the eigenvectors. */
-  readonly projected: readonly number[];
+  /** The rows of X in the basis of the eigenvectors. */
+  readonly projected: Matrix;
 }
 
-function evaluate(row: readonly number[], others: Matrix, raise: number): Evaluation {
-  const gram = others.clone();
-  addOuter(gram, row, 1);
-  const { eigenvectorMatrix: vectors, realEigenvalues } = new EigenvalueDecomposition(gram, {
-    assumeSymmetric: true,
-  });
+function evaluate(rows: number[][], raise: number): Evaluation {
+  const x = new Matrix(rows);
+  const { eigenvectorMatrix: vectors, realEigenvalues } = new EigenvalueDecomposition(
+    x.transpose().mmul(x),
+    { assumeSymmetric: true },
+  );
   const singular = realEigenvalues.map((value) => Math.sqrt(Math.max(value, 0) + raise));
-  const projected = vectors
-    .transpose()
-    .mmul(Matrix.columnVector([...row]))
-    .to1DArray();
-  return { norm: singular.reduce((sum, value) => sum + value, 0), vectors, singular, projected };
+  const norm = singular.reduce((sum, value) => sum + value, 0);
+  return { rows, norm, vectors, singular, projected: x.mmul(vectors) };
+}
+
+/** The rows with a share of a step taken, the step being by missing cell, row by row. */
+function moved(
+  rows: readonly (readonly number[])[],
+  gaps: readonly Gaps[],
+  step: readonly number[],
+  share = 1,
+): number[][] {
+  const result = rows.map((row) => [...row]);
+  let at = 0;
+  for (const { index, missing } of gaps) {
+    const row = result[index] as number[];
+    for (const column of missing) {
+      row[column] = (row[column] as number) + share * (step[at] as number);
+      at += 1;
+    }
+  }
+  return result;
+}
+
+/** Newton's step by missing cell, row by row. The gradient of tr (X'X)^(1/2) in row r is V (z_r / s). */
+function newtonStep({ vectors, singular, projected }: Evaluation, gaps: readonly Gaps[]): number[] {
+  const all = singular.map((_, i) => i);
+  // Eigenvector coordinates of the missing cells of each row.
+  const bases = gaps.map(({ missing }) => vectors.selection([...missing], all));
+  const coordinates = gaps.map(({ index }) => projected.getRow(index));
+  const starts = gaps.map((_, a) =>
+    gaps.slice(0, a).reduce((sum, { missing }) => sum + missing.length, 0),
+  );
+  const unknowns = gaps.reduce((sum, { missing }) => sum + missing.length, 0);
+  const hessian = Matrix.zeros(unknowns, unknowns);
+  const descent = Matrix.zeros(unknowns, 1);
+  gaps.forEach((_, a) => {
+    const basis = bases[a] as Matrix;
+    const z = coordinates[a] as number[];
+    const slope = z.map((value, i) => -value / (singular[i] as number));
+    const start = starts[a] as number;
+    descent.setSubMatrix(basis.mmul(Matrix.columnVector(slope)), start, 0);
+    for (let b = 0; b <= a; b += 1) {
+      const curvature = curvatureBetween(z, coordinates[b] as number[], singular, a === b);
+      const block = basis.mmul(curvature).mmul((bases[b] as Matrix).transpose());
+      hessian.setSubMatrix(block, start, starts[b] as number);
+      hessian.setSubMatrix(block.transpose(), starts[b] as number, start);
+    }
+  });
+  return solve(hessian, descent).to1DArray();
 }
 
 /**
- * Newton's step for the missing cells. With A = V S^2 V' the raised Gram matrix and z = V'r, the
- * gradient of tr A^(1/2) is V (z / s), and its Hessian V H V' with
+ * How the gradient in one row changes with another (or the same) row, in the basis of the
+ * eigenvectors. From the derivative of A^(-1/2) at A = V S^2 V', which is -V (K o V'dA V) V':
  *
- *     H_ij = [i = j] (1 / s_i - sum_k K_ik z_k^2) - z_i K_ij z_j,   K_ij = 1 / (s_i s_j (s_i + s_j))
+ *     H_ij = [i = j] ([same] / s_i - sum_k K_ik y_k z_k) - y_i K_ij z_j,  K_ij = 1 / (s_i s_j (s_i + s_j))
  *
- * from the derivative of A^(-1/2), which is -V (K o V'dA V) V'.
+ * @param z the row whose gradient it is; @param y the row that changes
  */
-function newtonStep(
-  { vectors, singular: s, projected: z }: Evaluation,
-  missing: readonly number[],
-): number[] {
-  const size = s.length;
-  const hessian = Matrix.zeros(size, size);
-  for (let i = 0; i < size; i += 1) {
-    const si = s[i] as number;
-    const zi = z[i] as number;
-    let own = 1 / si;
-    for (let j = 0; j < size; j += 1) {
-      const sj = s[j] as number;
-      const zj = z[j] as number;
+function curvatureBetween(
+  z: readonly number[],
+  y: readonly number[],
+  singular: readonly number[],
+  same: boolean,
+): Matrix {
+  const curvature = Matrix.zeros(z.length, z.length);
+  singular.forEach((si, i) => {
+    let diagonal = same ? 1 / si : 0;
+    singular.forEach((sj, j) => {
       const k = 1 / (si * sj * (si + sj));
-      own -= k * zj * zj;
-      hessian.set(i, j, hessian.get(i, j) - zi * k * zj);
-    }
-    hessian.set(i, i, hessian.get(i, i) + own);
-  }
-  const open = vectors.selection(
-    [...missing],
-    s.map((_, i) => i),
-  );
-  const slope = z.map((value, i) => value / (s[i] as number));
-  const gradient = open.mmul(Matrix.columnVector(slope)).neg();
-  return solve(open.mmul(hessian).mmul(open.transpose()), gradient).to1DArray();
-}
-
-/** Adds `sign` times the outer product of a row with itself. */
-function addOuter(gram: Matrix, row: readonly number[], sign: 1 | -1): void {
-  row.forEach((a, i) => {
-    row.forEach((b, j) => {
-      gram.set(i, j, gram.get(i, j) + sign * a * b);
+      diagonal -= k * (y[j] as number) * (z[j] as number);
+      curvature.set(i, j, -(y[i] as number) * k * (z[j] as number));
     });
+    curvature.set(i, i, curvature.get(i, i) + diagonal);
   });
+  return curvature;
 }
 
-function largestDifference(a: readonly number[], b: readonly number[]): number {
-  return Math.max(...a.map((value, i) => Math.abs(value - (b[i] as number))));
-}
-
-function fillWithMean(row: readonly number[]): number[] {
-  const known = row.filter((value) => !Number.isNaN(value));
-  const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
-  return row.map((value) => (Number.isNaN(value) ? mean : value));
+/** A first guess at the missing cells: as if all rows were multiples of the mean row. */
+function firstGuess(rows: readonly (readonly number[])[]): number[][] {
+  const means = (rows[0] ?? []).map((_, column) => {
+    const known = rows.flatMap((row) => (Number.isNaN(row[column]) ? [] : [row[column] as number]));
+    return known.length === 0 ? 0 : known.reduce((sum, value) => sum + value, 0) / known.length;
+  });
+  return rows.map((row) => {
+    let own = 0;
+    let usual = 0;
+    row.forEach((value, column) => {
+      if (Number.isNaN(value)) return;
+      own += value;
+      usual += means[column] as number;
+    });
+    const factor = usual === 0 ? 0 : own / usual;
+    return row.map((value, column) =>
+      Number.isNaN(value) ? factor * (means[column] as number) : value,
+    );
+  });
 }
 
 function requireRows(rows: readonly (readonly number[])[]): void {

@@ -121,13 +121,13 @@ describe('ProfileLibrary', () => {
         `for (let i = 0; i < ${perProcess}; i += 1) await library.save(profileOf('${name}' + i));`,
       ),
     );
-    let ended = false;
+    const state = { ended: false };
     const all = Promise.all(writers.map((writer) => once(writer, 'exit'))).finally(() => {
-      ended = true;
+      state.ended = true;
     });
     let seen = 0;
     const library = open();
-    while (!ended) {
+    while (!state.ended) {
       const count = (await library.read()).length;
       expect(count).toBeGreaterThanOrEqual(seen);
       seen = count;

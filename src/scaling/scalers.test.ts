@@ -182,8 +182,10 @@ describe.each(names)('%s, whatever it observes,', (name) => {
       for (const { observation, decision, isScaling } of steps) {
         if (!isScaling) continue;
         const { point, batchFill, busyShare } = observation;
-        if (decision.point.batchSize > point.batchSize) expect(batchFill).toBeGreaterThanOrEqual(0.9);
-        if (decision.point.instances > point.instances) expect(busyShare).toBeGreaterThanOrEqual(0.9);
+        if (decision.point.batchSize > point.batchSize)
+          expect(batchFill).toBeGreaterThanOrEqual(0.9);
+        if (decision.point.instances > point.instances)
+          expect(busyShare).toBeGreaterThanOrEqual(0.9);
       }
     });
   });

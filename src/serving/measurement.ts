@@ -29,6 +29,8 @@ export interface WindowPolicy {
   readonly throughputMinMs: number;
   /** Calls of a throughput window, at least. */
   readonly throughputMinCalls: number;
+  /** Rows of a throughput window, at least: small batches need more calls. */
+  readonly throughputMinRows: number;
   /** Windows that one observation may span, at most. */
   readonly horizonWindows: number;
 }
@@ -36,9 +38,13 @@ export interface WindowPolicy {
 export const defaultWindowPolicy: WindowPolicy = {
   minMs: 1000,
   throughputMinMs: 1000,
-  throughputMinCalls: 8,
+  throughputMinCalls: 3,
+  throughputMinRows: 8,
   horizonWindows: 8,
 };
+
+/** Failed calls, with none answered, after which a point is given up. */
+const failuresToLeave = 8;
 
 /** A window may take this many times the calls it needs while the verdict is a close one. */
 const closeCallFactor = 3;
@@ -132,12 +138,13 @@ export class Measurement {
     const elapsedMs = nowMs - this.#startMs;
     const policy = this.#policy;
     if (!this.#hasAnswered) {
-      return elapsedMs >= policy.minMs && this.#failedCalls >= policy.throughputMinCalls;
+      return elapsedMs >= policy.minMs && this.#failedCalls >= failuresToLeave;
     }
     if (wants === 'throughput') {
       return (
         elapsedMs >= policy.throughputMinMs &&
-        this.#calls >= Math.max(policy.throughputMinCalls, 2 * this.point.instances)
+        this.#calls >= Math.max(policy.throughputMinCalls, 2 * this.point.instances) &&
+        this.#rows >= policy.throughputMinRows
       );
     }
     this.#countOver(slo.limitMs);

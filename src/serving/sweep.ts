@@ -15,7 +15,7 @@ export interface SweepOptions<Row, Reply> extends Omit<
   readonly points: readonly OperatingPoint[];
   /** Time measured at each point, in ms, at least. */
   readonly pointMs: number;
-  /** Calls measured at each point, at least; default 8. */
+  /** Calls measured at each point, at least; default as for any throughput window. */
   readonly pointCalls?: number;
   /** Percentile of the latencies told. */
   readonly percentile?: number;

@@ -12,7 +12,7 @@ export interface BackoffOptions {
 export class Backoff {
   readonly #options: BackoffOptions;
   #failures = 0;
-  #timer: TimerHandle | undefined;
+  #timer: TimerHandle;
 
   constructor(options: BackoffOptions) {
     this.#options = options;

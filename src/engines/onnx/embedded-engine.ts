@@ -11,7 +11,7 @@ import type { Instance, InstanceListener, InstanceOutcome } from './instance.ts'
 import type { TensorLayout } from './model-layout.ts';
 import type { Isolation, ResolvedOptions } from './options.ts';
 import { Pool } from './pool.ts';
-import type { InstanceStatus } from './pool.ts';
+import type { InstanceStatus } from './roster.ts';
 import type { PoolTarget } from './pool-plan.ts';
 import type { ModelLayout } from './probe.ts';
 import type { PackedBatch, SessionConfig } from './protocol.ts';

@@ -2,7 +2,7 @@
 export { openOnnxEngine } from './onnx-engine.ts';
 export type { OnnxEngine, OnnxSignature } from './onnx-engine.ts';
 export type { Isolation, OnnxEngineOptions } from './options.ts';
-export type { InstanceStatus } from './pool.ts';
+export type { InstanceStatus } from './roster.ts';
 export { listProviders, providers } from './providers.ts';
 export type { OfferedProvider, Provider } from './providers.ts';
 export type { TensorLayout } from './model-layout.ts';

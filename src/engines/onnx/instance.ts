@@ -23,7 +23,7 @@ export type InstanceOutcome =
 /** @param returned the input buffer, when it came back and may be used again */
 export type InstanceDone = (outcome: InstanceOutcome, returned: ArrayBuffer | undefined) => void;
 
-/** What becomes of an instance apart from its runs. Never called from within a call to it. */
+/** What becomes of an instance apart from its runs. */
 export interface InstanceListener {
   onLoaded(metadata: ModelMetadata): void;
   /**
@@ -33,7 +33,7 @@ export interface InstanceListener {
   onEnded(error: DnnScalerError | undefined): void;
   /**
    * It does not answer and cannot be ended: it was left to itself. Should it answer after all, it
-   * is retired, and `onEnded` follows.
+   * is retired, and `onEnded` follows. Alone among these, it may come from within `giveUp`.
    */
   onHung(error: DnnScalerError): void;
 }

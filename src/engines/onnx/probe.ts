@@ -36,11 +36,10 @@ interface Result {
   readonly buffer: ArrayBuffer;
 }
 
-/** One output that is a tensor, as the model declares it. */
+/** One output that is a tensor. */
 interface Declared {
   readonly name: string;
   readonly datatype: Datatype;
-  readonly dims: readonly (number | string)[];
 }
 
 /**
@@ -68,7 +67,9 @@ export async function probeModel(options: ProbeOptions): Promise<ModelLayout> {
   if (layout.rowsPerRun !== 'any') {
     const whole = carryWhole(layout, fault);
     const wholeNotes = [...notes.slice(layout.notes.length), ...whole.notes];
-    return finish({ ...whole, notes: wholeNotes }, outputs, await findRows(options, whole));
+    // A sample that was given is of the rows that there turned out to be none of.
+    const wholeRows = await findRows({ ...options, sampleRow: undefined }, whole);
+    return finish({ ...whole, notes: wholeNotes }, outputs, wholeRows);
   }
   notes.push(`batches are limited to 1 row: ${fault}`);
   return finish({ ...layout, rowsPerRun: 1, notes }, outputs, rows);
@@ -189,9 +190,9 @@ function resultOf(outcome: InstanceOutcome): Result {
 
 function declaredOutputs(metadata: ModelMetadata): readonly Declared[] {
   const outputs: Declared[] = [];
-  for (const { name, type, shape } of metadata.outputs) {
+  for (const { name, type } of metadata.outputs) {
     const datatype = type === undefined ? undefined : datatypeOfRuntime(type);
-    if (datatype !== undefined) outputs.push({ name, datatype, dims: shape });
+    if (datatype !== undefined) outputs.push({ name, datatype });
     else if (type !== undefined) {
       const message = `output ${name} of the model has the element type ${type}, which cannot be read in Node.js`;
       throw new DnnScalerError('unsupported', message);

@@ -5,11 +5,11 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { sleep } from '../../clock.ts';
 import type { OperatingPoint } from '../../operating-point.ts';
 import type { Row } from '../../tensor/row.ts';
-import { FixtureFolder, looping } from './fixtures.ts';
+import { FixtureFolder, looping } from './testing/fixtures.ts';
 import { openOnnxEngine } from './onnx-engine.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
 import type { OnnxEngineOptions } from './options.ts';
-import { Ear, applyTo, floats, int64, repliesOf, runOn } from './test-support.ts';
+import { Ear, applyTo, floats, int64, repliesOf, runOn } from './testing/driver.ts';
 
 const folder = new FixtureFolder();
 const loopPath = folder.model('looping', looping);
@@ -205,16 +205,15 @@ describe('in a process of its own', () => {
   });
 
   async function runScript(script: string): Promise<{ said: unknown[]; signal: string | null }> {
-    const built = (file: string): string =>
-      JSON.stringify(new URL(`../../../dist/engines/onnx/${file}`, import.meta.url).href);
+    const source = (file: string): string => JSON.stringify(new URL(file, import.meta.url).href);
     const code = `
-      import { openOnnxEngine } from ${built('onnx-engine.js')};
-      import { Ear, applyTo, floats, int64, runOn } from ${built('test-support.js')};
+      import { openOnnxEngine } from ${source('onnx-engine.ts')};
+      import { Ear, applyTo, floats, int64, runOn } from ${source('testing/driver.ts')};
       const modelPath = ${JSON.stringify(loopPath)};
       const row = (turns) => [floats([1, 2, 3, 4]), int64(turns)];
       const say = (value) => process.stdout.write(JSON.stringify(value) + '\\n');
       ${script}`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     children.push(child);

@@ -99,10 +99,10 @@ function packOutputs(outputs: readonly Tensor[]): PackedBatch {
     const dims = [...output.dims];
     const { data } = output;
     if (Array.isArray(data)) {
-      tensors.push({ dims, strings: data as string[] });
+      tensors.push({ dims, strings: data });
       continue;
     }
-    const { buffer, byteOffset, byteLength } = data as Exclude<typeof data, string[]>;
+    const { buffer, byteOffset, byteLength } = data;
     tensors.push({ dims, byteOffset: usedBytes, byteLength });
     sources.push([usedBytes, new Uint8Array(buffer, byteOffset, byteLength)]);
     usedBytes = Math.ceil((usedBytes + byteLength) / outputAlignment) * outputAlignment;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { floats } from './test-support.ts';
+import { floats } from './testing/driver.ts';
 import { validateRow } from './validate-row.ts';
 
 const signature = {

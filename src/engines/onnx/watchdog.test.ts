@@ -50,11 +50,12 @@ describe('Watchdog', () => {
     expect(called).toEqual(['first']);
   });
 
-  it('forgets everything when closed', () => {
+  it('watches nothing any more when closed', () => {
     const clock = new VirtualClock();
     const watchdog = new Watchdog(clock);
     watchdog.watch(10, () => expect.unreachable());
     watchdog.close();
+    watchdog.watch(10, () => expect.unreachable());
     clock.runUntil(100);
   });
 });

@@ -19,8 +19,9 @@ interface Entry {
 export class Watchdog {
   readonly #clock: Clock;
   readonly #entries = new Set<Entry>();
-  #timer: TimerHandle | undefined;
+  #timer: TimerHandle;
   #firesAtMs = Number.POSITIVE_INFINITY;
+  #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -29,13 +30,16 @@ export class Watchdog {
   /** Calls `onOverdue` once when `limitMs` pass before the watch is cleared. */
   watch(limitMs: number, onOverdue: () => void): Watch {
     const entry: Entry = { deadlineMs: this.#clock.nowMs() + limitMs, onOverdue };
-    this.#entries.add(entry);
-    if (entry.deadlineMs < this.#firesAtMs) this.#arm(entry.deadlineMs);
+    if (!this.#closed) {
+      this.#entries.add(entry);
+      if (entry.deadlineMs < this.#firesAtMs) this.#arm(entry.deadlineMs);
+    }
     return { clear: () => void this.#entries.delete(entry) };
   }
 
-  /** Forgets everything that is watched. */
+  /** Forgets everything that is watched, and watches nothing any more. */
   close(): void {
+    this.#closed = true;
     this.#entries.clear();
     this.#disarm();
   }

