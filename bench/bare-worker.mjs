@@ -1,4 +1,5 @@
 // The yardstick: a thread that does nothing but call session.run on the same input for a while.
+import { performance } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 

@@ -2,14 +2,14 @@
 import {
   createScaler,
   defaultWindowPolicy,
-  engines,
   estimatorFor,
   makeSlo,
   runTrial,
   syntheticSource,
   systemClock,
 } from '../src/index.ts';
-import type { OperatingPoint } from '../src/index.ts';
+import type { OperatingPoint ,
+  engines} from '../src/index.ts';
 
 /** Squares numbers; a batch costs 2 ms of its instance's time, and 0.05 ms more for each row. */
 class SquaringEngine implements engines.Engine<number, number> {

@@ -1,5 +1,5 @@
 /** Handle of a pending timer; opaque to callers. */
-export type TimerHandle = unknown;
+export type TimerHandle = object;
 
 /**
  * Time as the system sees it. Everything that needs the time or a timer gets a `Clock`, so
@@ -10,8 +10,8 @@ export interface Clock {
   nowMs(): number;
   /** Calls `fire` once, `delayMs` (>= 0) from now. A pending timer keeps the process alive. */
   setTimer(delayMs: number, fire: () => void): TimerHandle;
-  /** Stops a pending timer; a timer that has fired is ignored. */
-  clearTimer(timer: TimerHandle): void;
+  /** Stops a pending timer; one that has fired, or none, is ignored. */
+  clearTimer(timer: TimerHandle | undefined): void;
   /** Wall-clock time of day in ms since 1970, for labels only; never for measuring. */
   timeOfDayMs(): number;
 }

@@ -46,10 +46,7 @@ export function toDnnScalerError(thrown: unknown, code: ErrorCode = 'internal'):
 const longestShown = 120;
 
 function show(value: unknown): string {
-  let text: string;
-  if (typeof value === 'string') text = JSON.stringify(value);
-  else if (typeof value === 'bigint') text = `${value}n`;
-  else if (typeof value === 'number') text = String(value);
-  else text = JSON.stringify(value) ?? String(value);
+  const isWritable = typeof value === 'string' || (typeof value === 'object' && value !== null);
+  const text = isWritable ? JSON.stringify(value) : String(value);
   return text.length > longestShown ? `${text.slice(0, longestShown)}...` : text;
 }

@@ -59,7 +59,10 @@ describe('dnnscaler run', () => {
       model: 'mobilenet_v1_025',
       simulated: false,
       approach: expect.stringMatching(/^(batching|multi-tenancy)$/) as string,
-      operatingPoint: { batchSize: expect.any(Number), instances: expect.any(Number) } as object,
+      operatingPoint: {
+        batchSize: expect.any(Number) as number,
+        instances: expect.any(Number) as number,
+      },
       profile: {
         probes: expect.any(Array) as unknown[],
         tiBatchingPercent: expect.any(Number) as number,
@@ -74,8 +77,8 @@ describe('dnnscaler run', () => {
       slo: { percentile: 0.95, limitMs: 2000 },
       verdict: 'held',
     });
-    expect(result['sloAttainment']).toBeGreaterThanOrEqual(0.95);
-    const windows = result['windows'] as { reason: string }[];
+    expect(result.sloAttainment).toBeGreaterThanOrEqual(0.95);
+    const windows = result.windows as { reason: string }[];
     expect(windows.length).toBeGreaterThan(2);
     for (const window of windows) expect(window.reason).not.toBe('');
     const lines = (await readFile(csv, 'utf8')).trim().split(/\r?\n/);
@@ -109,7 +112,14 @@ describe('dnnscaler run', () => {
   });
 
   it('ends with its summary on the first Ctrl-C', async () => {
-    const { child, ended } = start('run', 'zoo:mobilenet_v1_025', '--slo', '2s', '--duration', '10m');
+    const { child, ended } = start(
+      'run',
+      'zoo:mobilenet_v1_025',
+      '--slo',
+      '2s',
+      '--duration',
+      '10m',
+    );
     let seen = '';
     await new Promise<void>((resolve) => {
       child.stderr?.on('data', (text: string) => {
@@ -164,7 +174,11 @@ describe('bad input', () => {
     ['an SLO of no unit', ['run', model, '--slo', '50'], /--slo must be a positive duration.*"50"/],
     ['an SLO of "fast"', ['run', model, '--slo', 'fast'], /--slo must be a positive.*"fast"/],
     ['a percentile of 95', ['run', model, '--slo', '1s', '--percentile', '95'], /between 0 and 1/],
-    ['an unknown option', ['run', model, '--slo', '1s', '--batch', '3'], /unknown option '--batch'/],
+    [
+      'an unknown option',
+      ['run', model, '--slo', '1s', '--batch', '3'],
+      /unknown option '--batch'/,
+    ],
     ['an unknown command', ['serf'], /unknown command 'serf'/],
     ['an unknown scaler', ['run', model, '--slo', '1s', '--scaler', 'magic'], /scaler.*"magic"/],
     ['an unknown provider', ['run', model, '--slo', '1s', '--provider', 'tpu'], /--provider/],
@@ -205,7 +219,15 @@ describe('bad input', () => {
   });
 
   it('a provider that this machine lacks is refused before anything starts', async () => {
-    const { code, stderr } = await run('run', model, '--slo', '1s', '--provider', 'cuda', '--quiet');
+    const { code, stderr } = await run(
+      'run',
+      model,
+      '--slo',
+      '1s',
+      '--provider',
+      'cuda',
+      '--quiet',
+    );
     expect(stderr).toMatch(/^error: .*cuda/i);
     expect(code).not.toBe(0);
   });

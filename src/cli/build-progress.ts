@@ -4,8 +4,8 @@ const barWidth = 30;
 
 export interface BuildProgress {
   /** @param share of the work that is done, 0..1 */
-  update(share: number): void;
-  end(): void;
+  readonly update: (share: number) => void;
+  readonly end: () => void;
 }
 
 /** A progress bar for building one model, drawn only in a terminal and only once there is progress. */
@@ -13,8 +13,8 @@ export function buildProgress(name: string, stream: NodeJS.WriteStream | null): 
   let drawn = false;
   let shownPercent = -1;
   return {
-    update(share) {
-      if (stream === null || !stream.isTTY) return;
+    update: (share) => {
+      if (stream?.isTTY !== true) return;
       const percent = Math.floor(share * 100);
       if (percent === shownPercent) return;
       shownPercent = percent;
@@ -23,7 +23,7 @@ export function buildProgress(name: string, stream: NodeJS.WriteStream | null): 
       const bar = '#'.repeat(filled).padEnd(barWidth, '.');
       stream.write(`\r\u001b[2Kbuilding ${name} [${bar}] ${formatShare(percent / 100)}`);
     },
-    end() {
+    end: () => {
       if (drawn) stream?.write('\r\u001b[2K');
     },
   };

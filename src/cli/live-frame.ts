@@ -121,7 +121,7 @@ export function cutTo(line: string, width: number): string {
       i += code.length;
       continue;
     }
-    if (visible < width) cut += line[i];
+    if (visible < width) cut += line.charAt(i);
     visible += 1;
     i += 1;
   }

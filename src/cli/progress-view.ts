@@ -32,7 +32,7 @@ export interface ProgressViewOptions {
 
 /** A live view in a terminal, plain lines elsewhere, nothing when quiet. */
 export function progressView(options: ProgressViewOptions): ProgressView {
-  if (options.quiet === true) return { listener: {}, begin() {}, end() {} };
+  if (options.quiet === true) return { listener: {}, begin: () => undefined, end: () => undefined };
   return options.stream.isTTY ? new LiveView(options) : new PlainView(options);
 }
 
@@ -84,7 +84,7 @@ class LiveView implements ProgressView {
   #trial: RunningTrial | undefined;
   #status: string | undefined = 'loading the model';
   #drawnLines = 0;
-  #timer: TimerHandle;
+  #timer: TimerHandle | undefined;
 
   constructor(options: ProgressViewOptions) {
     this.#options = options;

@@ -7,8 +7,8 @@ import { ProfileLibrary } from './profile-library.ts';
 
 /**
  * Weights of library rows beside rows of the same machine and provider, which count 1. Curves of
- * another accelerator still help while there are few of one's own; between accelerators and CPUs
- * they hardly carry over, as cores are not sliced in time (docs/estimation.md has the figures).
+ * another machine of the kind help while there are few of one's own; between accelerators and CPUs
+ * they hardly carry over (docs/estimation.md has figures).
  */
 const foreignWeight = { sameKind: 0.1, otherKind: 0.01 } as const;
 

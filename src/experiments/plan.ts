@@ -55,7 +55,7 @@ export interface Plan {
 
 /** Requests of one trial in the search, and of the final check. */
 const trialRequests = 10_000;
-const checkRequests = 100_000;
+const checkRequests = 50_000;
 
 /** Share of a trial during which queues settle and nothing counts. */
 const warmUpShare = 0.05;

@@ -163,7 +163,7 @@ function describeJob(
   results: Readonly<Record<string, RunResult>>,
   law: PowerLaw,
 ): JobResult {
-  const { approach = null, profile = null } = results['dnnscaler'] ?? {};
+  const { approach = null, profile = null } = results.dnnscaler ?? {};
   const outcomes: Record<string, ScalerOutcome> = mapValues(results, outcomeOf);
   const margin = profile === null ? undefined : marginOf(curves, profile);
   const differs = approach !== null && approach !== job.seedApproach;

@@ -34,7 +34,7 @@ const scenes = fc.record({
 
 describe('BatchingScaler', () => {
   it('searches as the paper does, halving its bracket', () => {
-    const rehearsal = rehearse(linearLaw(5, 5), 190);
+    const rehearsal = rehearse(linearLaw(5, 5), 200);
     rehearsal.play(7);
     expect(batchSizes(rehearsal)).toEqual([1, 65, 33, 49, 41, 37, 37]);
   });

@@ -89,12 +89,14 @@ export class BatchingScaler implements Scaler {
       const next = Math.max(best, Math.floor((best + current) / 2));
       return moveTo(next, `throughput is lower than at batch ${best}`);
     }
-    if (current >= this.#limits.maxBatchSize) return hold('already at the largest batch');
-    const larger = this.#larger(current, limitMs);
+    const { maxBatchSize } = this.#limits;
+    if (current >= maxBatchSize) return hold('already at the largest batch');
+    const useless = this.#memory.smallestUselessAbove(current, limitMs);
     const isInBand = standing === 'within';
-    if (isInBand && !isPromising(observation, (larger ?? current + 1) / current)) {
+    if (isInBand && !isPromising(observation, current, useless, maxBatchSize)) {
       return hold('in the band, hold');
     }
+    const larger = this.#larger(current, limitMs);
     if (larger !== undefined && !this.#memory.gainedNothingAt(current, limitMs)) {
       return moveTo(larger, isInBand ? `${why}, with room for more throughput` : why);
     }

@@ -128,13 +128,15 @@ export class MultiTenancyScaler implements Scaler {
     if (best !== undefined && best < current && this.#memory.fallsShortOf(best, current)) {
       return moveTo(best, `throughput is lower than with ${count(best)}`);
     }
-    if (current >= this.#limits.maxInstances) return hold('already at the most instances');
+    const { maxInstances } = this.#limits;
+    if (current >= maxInstances) return hold('already at the most instances');
     if (!instancesBind(observation)) return hold('instances are idle, more would not help');
+    const useless = this.#memory.smallestUselessAbove(current, limitMs);
     const isInBand = standing === 'within';
-    if (isInBand && !isPromising(observation, (current + 1) / current)) {
+    if (isInBand && !isPromising(observation, current, useless, maxInstances)) {
       return hold('in the band, hold');
     }
-    const closed = this.#memory.smallestUselessAbove(current, limitMs) === current + 1;
+    const closed = useless === current + 1;
     const flat = this.#memory.gainedNothingAt(current, limitMs);
     if (!closed && !flat) {
       return moveTo(current + 1, isInBand ? `${why}, with room for more throughput` : why);

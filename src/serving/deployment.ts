@@ -55,7 +55,7 @@ export class Deployment<Row = unknown, Reply = unknown> {
   #measurement: Measurement | null = null;
   #unsettled = 0;
   #health: EngineHealth = { ready: false, message: 'not started' };
-  #drainTimer: TimerHandle;
+  #drainTimer: TimerHandle | undefined;
   readonly #onDrained: (() => void)[] = [];
 
   constructor(options: DeploymentOptions<Row, Reply>) {

@@ -2,7 +2,7 @@ import { holdBackMs, shortestHoldMs } from '../batching/hold-back.ts';
 import { RequestQueue } from '../batching/request-queue.ts';
 import type { Clock, TimerHandle } from '../clock.ts';
 import type { Engine, RunOutcome } from '../engines/engine.ts';
-import { DnnScalerError } from '../errors.ts';
+import type { DnnScalerError } from '../errors.ts';
 
 /** Called once per request: with the reply, or with the error. */
 export type Settle<Reply> = (error: DnnScalerError | null, reply: Reply | undefined) => void;

@@ -1,6 +1,7 @@
 import type { Clock, TimerHandle } from '../clock.ts';
 import type { Engine } from '../engines/engine.ts';
-import { DnnScalerError, toDnnScalerError } from '../errors.ts';
+import type { DnnScalerError} from '../errors.ts';
+import { toDnnScalerError } from '../errors.ts';
 import type { OperatingPoint } from '../operating-point.ts';
 import type { Scaler } from '../scaling/scaler.ts';
 import type { Slo } from '../slo.ts';
@@ -45,7 +46,7 @@ export class Trial<Row, Reply> {
   readonly #changes: PointChange[] = [];
   readonly #notes: string[] = [];
   #startMs: number;
-  #endTimer: TimerHandle;
+  #endTimer: TimerHandle | undefined;
   #answered = 0;
   #failed = 0;
   #firstFailure: DnnScalerError | null = null;

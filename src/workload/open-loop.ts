@@ -13,7 +13,7 @@ export class OpenLoop<Row> {
   readonly #arrivals: Arrivals;
   readonly #clock: Clock;
   readonly #submit: Submit<Row>;
-  #timer: TimerHandle;
+  #timer: TimerHandle | undefined;
   #nextMs: number | undefined;
   #state: 'new' | 'running' | 'ended' = 'new';
   #submitted = 0;

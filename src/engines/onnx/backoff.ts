@@ -12,7 +12,7 @@ export interface BackoffOptions {
 export class Backoff {
   readonly #options: BackoffOptions;
   #failures = 0;
-  #timer: TimerHandle;
+  #timer: TimerHandle | undefined;
 
   constructor(options: BackoffOptions) {
     this.#options = options;

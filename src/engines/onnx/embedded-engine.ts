@@ -138,6 +138,11 @@ export class OnnxEngine implements Engine<Row, Row> {
     this.#pool.run(batch, (outcome) => done(this.#repliesOf(outcome, size)));
   }
 
+  /**
+   * Drains and releases everything, within about `closeLimitMs`; safe to call twice. A thread that
+   * hangs stays, as `instances` shows, and then neither `process.exit` nor the end of the program
+   * ends this process, since both wait for the thread: send it SIGKILL when its work is done.
+   */
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
       this.#pool.close(() => {

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { batchOf, configOf, fault, setUp } from './testing/fake-instance.ts';
-import type { FakeInstance } from './testing/fake-instance.ts';
+import { VirtualClock } from '../../simulator/virtual-clock.ts';
+import { batchOf, configOf, fault, setUpPool } from './testing/fake-instance.ts';
+import type { FakeInstance, PoolTestOptions } from './testing/fake-instance.ts';
+
+const setUp = (
+  options: Partial<PoolTestOptions<VirtualClock>> = {},
+): ReturnType<typeof setUpPool<VirtualClock>> =>
+  setUpPool({ clock: new VirtualClock(), ...options });
 
 describe('what cannot be reached', () => {
   it('is content with fewer instances when one cannot be loaded', () => {

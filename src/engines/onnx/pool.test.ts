@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { batchOf, configOf, fault, setUp } from './testing/fake-instance.ts';
+import { VirtualClock } from '../../simulator/virtual-clock.ts';
+import { batchOf, configOf, fault, setUpPool } from './testing/fake-instance.ts';
 import type { FakeInstance } from './testing/fake-instance.ts';
+
+const setUp = (): ReturnType<typeof setUpPool<VirtualClock>> =>
+  setUpPool({ clock: new VirtualClock() });
 
 describe('resizing', () => {
   it('warms newcomers before they count and reports when all is in effect', () => {

@@ -51,7 +51,7 @@ export class Pool {
   #failedUpTo = 0;
   #phase: 'open' | 'closing' | 'closed' = 'open';
   #closed: (() => void) | undefined;
-  #closeTimer: TimerHandle;
+  #closeTimer: TimerHandle | undefined;
 
   constructor(options: PoolOptions, target: PoolTarget) {
     this.#options = options;

@@ -19,7 +19,7 @@ interface Entry {
 export class Watchdog {
   readonly #clock: Clock;
   readonly #entries = new Set<Entry>();
-  #timer: TimerHandle;
+  #timer: TimerHandle | undefined;
   #firesAtMs = Number.POSITIVE_INFINITY;
   #closed = false;
 

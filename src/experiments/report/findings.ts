@@ -69,7 +69,7 @@ export function control(reproduction: Reproduction): Markup {
   const { seedControl, serial } = reproduction;
   if (seedControl.averageGainPercent === null || serial.averageGainPercent === null) return html``;
   const missed = seedControl.jobs.filter(
-    ({ outcomes }) => outcomes['dnnscaler']?.verdict !== 'held',
+    ({ outcomes }) => outcomes.dnnscaler?.verdict !== 'held',
   );
   return html`<h2>Controlling the mean for one and p95 for the other</h2>
     <p>

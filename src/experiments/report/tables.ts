@@ -129,8 +129,8 @@ function outcomeColumns(scaler: string): readonly Column<JobResult>[] {
 export function controlTable({ serial, seedControl }: Reproduction): Markup {
   const pairs = serial.jobs.flatMap((fair) => {
     const unfair = seedControl.jobs.find((other) => other.job === fair.job);
-    const onP95 = fair.outcomes['dnnscaler'];
-    const onMean = unfair?.outcomes['dnnscaler'];
+    const onP95 = fair.outcomes.dnnscaler;
+    const onMean = unfair?.outcomes.dnnscaler;
     return onP95 === undefined || onMean === undefined ? [] : [{ fair, onP95, onMean }];
   });
   type Pair = (typeof pairs)[0];

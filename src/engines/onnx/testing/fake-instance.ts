@@ -93,8 +93,14 @@ export class FakeInstance implements PooledInstance {
   }
 }
 
-export function setUp(options: { readonly obstacle?: () => DnnScalerError | undefined } = {}) {
-  const clock = new VirtualClock();
+export interface PoolTestOptions<C extends Clock> {
+  /** The test's own, which it can move on. */
+  readonly clock: C;
+  readonly obstacle?: () => DnnScalerError | undefined;
+}
+
+/** A pool with one instance of 4 threads that is warm for 1 row, and all that it does and tells. */
+export function setUpPool<C extends Clock>({ clock, obstacle }: PoolTestOptions<C>) {
   const started: FakeInstance[] = [];
   const health: EngineHealth[] = [];
   const pool: Pool = new Pool(
@@ -106,7 +112,7 @@ export function setUp(options: { readonly obstacle?: () => DnnScalerError | unde
       },
       warmUpBatch: batchOf,
       recycle: () => undefined,
-      obstacle: options.obstacle ?? (() => undefined),
+      obstacle: obstacle ?? (() => undefined),
       maxLoading: 4,
       firstBackoffMs: 100,
       maxBackoffMs: 1000,
