@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /**
  * The closed set of things that can go wrong. Each protocol and the command line map
  * these codes to their own statuses, in one table each.
@@ -46,7 +48,9 @@ export function toDnnScalerError(thrown: unknown, code: ErrorCode = 'internal'):
 const longestShown = 120;
 
 function show(value: unknown): string {
-  const isWritable = typeof value === 'string' || (typeof value === 'object' && value !== null);
-  const text = isWritable ? JSON.stringify(value) : String(value);
+  const text =
+    typeof value === 'string' || Array.isArray(value)
+      ? JSON.stringify(value)
+      : inspect(value, { breakLength: Infinity });
   return text.length > longestShown ? `${text.slice(0, longestShown)}...` : text;
 }

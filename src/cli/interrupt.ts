@@ -30,7 +30,26 @@ export class Interrupts {
 
   readonly #onSignal = (): void => {
     this.#count += 1;
-    if (this.#count > 1) process.kill(process.pid, 'SIGKILL');
+    if (this.#count > 1) killSelf();
     this.#handler?.();
   };
+}
+
+let holdsHungThread = false;
+
+/** Notes that a thread of this process hangs in native code: no ordinary exit would ever return. */
+export function noteHungThread(): void {
+  holdsHungThread = true;
+}
+
+/** Ends the process by force, once its output is out, where it could not end by itself. */
+export function leaveIfHung(): void {
+  if (!holdsHungThread) return;
+  process.stderr.write('an instance hangs: ending by force\n', () => {
+    process.stdout.write('', killSelf);
+  });
+}
+
+function killSelf(): void {
+  process.kill(process.pid, 'SIGKILL');
 }

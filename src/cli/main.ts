@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { toDnnScalerError } from '../errors.ts';
 import { compareCommand } from './compare.ts';
 import { errorExitCodes } from './exit-codes.ts';
+import { leaveIfHung } from './interrupt.ts';
 import { estimateCommand } from './estimate.ts';
 import { planCommand } from './plan.ts';
 import { profileCommand } from './profile.ts';
@@ -70,3 +71,4 @@ function packageVersion(): string {
 }
 
 await main();
+leaveIfHung();

@@ -1,5 +1,5 @@
 import { DnnScalerError } from '../errors.ts';
-import { Interrupts } from './interrupt.ts';
+import { Interrupts, noteHungThread } from './interrupt.ts';
 import type { OpenedModel } from './open-model.ts';
 import { openModel } from './open-model.ts';
 import type { EngineCliOptions } from './options.ts';
@@ -23,6 +23,7 @@ export async function withModel<T>(
       return await use(opened, interrupts);
     } finally {
       await opened.close();
+      if (opened.engine.instances.some(({ state }) => state === 'hung')) noteHungThread();
     }
   } finally {
     interrupts.dispose();

@@ -40,7 +40,7 @@ export const p40StartMs = 1000;
 
 /** Long enough for two dozen windows in which p95 means something, at the slowest job's pace. */
 export function durationFor(slo: Slo): number {
-  return Math.max(120_000, 600 * slo.limitMs);
+  return Math.max(90_000, 600 * slo.limitMs);
 }
 
 /** A simulated P40 with this surface. */

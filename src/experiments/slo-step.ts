@@ -42,7 +42,7 @@ const recoveredShare = 0.9;
 
 /** Virtual time of each phase: long enough for the slowest search to end. */
 function phaseMsFor(slo: Slo): number {
-  return Math.max(60_000, 400 * slo.limitMs);
+  return Math.max(45_000, 400 * slo.limitMs);
 }
 
 /** Runs a scaler while the job's SLO steps down and up again. */

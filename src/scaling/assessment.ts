@@ -40,30 +40,6 @@ export function describeStanding(observation: Observation): string {
   }
 }
 
-/** Within the band, growth must promise this share of throughput to be tried. */
-const promisingShare = 0.08;
-
-/**
- * Whether a knob at `value` is worth growing though the latency is within the band. At most,
- * throughput rises with the knob, up to the largest value there is; short of one that breaks the
- * SLO, by the factor `useless / value x latency / limit`. The band alone would not do: where most
- * of the latency is a fixed cost, 85% of the SLO may be a fraction of the throughput it allows.
- *
- * @param useless the smallest larger value known to be no good
- */
-export function isPromising(
-  observation: Observation,
-  value: number,
-  useless: number | undefined,
-  largest: number,
-): boolean {
-  const gain =
-    useless === undefined
-      ? largest / value
-      : (useless / value) * (controlledLatencyMs(observation) / observation.slo.limitMs);
-  return gain >= 1 + promisingShare;
-}
-
 /** At or above this share batches count as full, and instances as busy. */
 const bindingShare = 0.9;
 

@@ -1,5 +1,5 @@
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
-import { batchSizeBinds, describeStanding, isPromising, standingOf } from './assessment.ts';
+import { batchSizeBinds, describeStanding, standingOf } from './assessment.ts';
 import type { KnobReading } from './knob-memory.ts';
 import { KnobMemory, readingOf } from './knob-memory.ts';
 import type { Decision, Observation, Scaler } from './scaler.ts';
@@ -91,9 +91,8 @@ export class BatchingScaler implements Scaler {
     }
     const { maxBatchSize } = this.#limits;
     if (current >= maxBatchSize) return hold('already at the largest batch');
-    const useless = this.#memory.smallestUselessAbove(current, limitMs);
     const isInBand = standing === 'within';
-    if (isInBand && !isPromising(observation, current, useless, maxBatchSize)) {
+    if (isInBand && !this.#memory.isPromising(current, maxBatchSize, limitMs)) {
       return hold('in the band, hold');
     }
     const larger = this.#larger(current, limitMs);

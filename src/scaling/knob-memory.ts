@@ -28,6 +28,9 @@ const worthwhileShare = 0.02;
 /** Throughput must be this share higher at a smaller value to go back there: more than noise. */
 const clearShare = 0.05;
 
+/** Growth within the band must promise this share of throughput. */
+const promisingShare = 0.08;
+
 /** Holds before growth that failed is tried again; doubles with every retry. */
 const firstPatience = 32;
 
@@ -116,6 +119,25 @@ export class KnobMemory {
           this.fallsShortOf(value, other) ||
           (other >= value * this.#tellingRatio && reading.throughputPerS < worthwhilePerS)),
     );
+  }
+
+  /**
+   * Whether `value`, whose latency is within the band, is worth growing all the same. The band
+   * alone would not do: where most of the latency is a fixed cost, 85% of the SLO may be a fraction
+   * of the throughput that it allows. What can be gained is told by where the latency meets the
+   * limit on a straight line to the next larger value known to break it.
+   *
+   * @param largest value of the knob
+   */
+  isPromising(value: number, largest: number, limitMs: number): boolean {
+    const useless = this.smallestUselessAbove(value, limitMs);
+    if (useless === undefined) return largest >= (1 + promisingShare) * value;
+    const hereMs = this.#readings.get(value)?.latencyMs ?? Number.NaN;
+    const uselessMs = this.#readings.get(useless)?.latencyMs ?? Number.NaN;
+    if (uselessMs <= limitMs) return false;
+    const share = Number.isFinite(uselessMs) ? (limitMs - hereMs) / (uselessMs - hereMs) : 1;
+    const reach = Math.ceil(value + share * (useless - value));
+    return reach * hereMs >= (1 + promisingShare) * value * limitMs;
   }
 
   /** True when `value` is known to give clearly less throughput than `best`. */

@@ -192,7 +192,10 @@ describe('MultiTenancyScaler', () => {
 
   it('says what holds it back', () => {
     const at = (instances: number, parts: { latencyMs: number; busyShare?: number }): string => {
-      const known = new Map([[1, { latencyMs: 40, throughputPerS: 25, executionMs: 40 }]]);
+      const known = new Map([
+        [1, { latencyMs: 40, throughputPerS: 25, executionMs: 40 }],
+        [10, { latencyMs: 60, throughputPerS: 167, executionMs: 60 }],
+      ]);
       const scaler = new MultiTenancyScaler({
         limits: paperLimits,
         estimate: gloomy,

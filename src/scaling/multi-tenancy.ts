@@ -1,5 +1,5 @@
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
-import { describeStanding, instancesBind, isPromising, standingOf } from './assessment.ts';
+import { describeStanding, instancesBind, standingOf } from './assessment.ts';
 import type { KnobReading } from './knob-memory.ts';
 import { KnobMemory, readingOf } from './knob-memory.ts';
 import type { Decision, Observation, Scaler } from './scaler.ts';
@@ -131,12 +131,11 @@ export class MultiTenancyScaler implements Scaler {
     const { maxInstances } = this.#limits;
     if (current >= maxInstances) return hold('already at the most instances');
     if (!instancesBind(observation)) return hold('instances are idle, more would not help');
-    const useless = this.#memory.smallestUselessAbove(current, limitMs);
     const isInBand = standing === 'within';
-    if (isInBand && !isPromising(observation, current, useless, maxInstances)) {
+    if (isInBand && !this.#memory.isPromising(current, maxInstances, limitMs)) {
       return hold('in the band, hold');
     }
-    const closed = useless === current + 1;
+    const closed = this.#memory.smallestUselessAbove(current, limitMs) === current + 1;
     const flat = this.#memory.gainedNothingAt(current, limitMs);
     if (!closed && !flat) {
       return moveTo(current + 1, isInBand ? `${why}, with room for more throughput` : why);

@@ -68,9 +68,7 @@ export function pipelined({ pipelined: comparison, scalers }: Reproduction): Mar
 export function control(reproduction: Reproduction): Markup {
   const { seedControl, serial } = reproduction;
   if (seedControl.averageGainPercent === null || serial.averageGainPercent === null) return html``;
-  const missed = seedControl.jobs.filter(
-    ({ outcomes }) => outcomes.dnnscaler?.verdict !== 'held',
-  );
+  const missed = seedControl.jobs.filter(({ outcomes }) => outcomes.dnnscaler?.verdict !== 'held');
   return html`<h2>Controlling the mean for one and p95 for the other</h2>
     <p>
       The authors' code held DNNScaler's <em>mean</em> latency within the SLO and Clipper's p95.

@@ -15,8 +15,9 @@ import { jobTable } from './tables.ts';
 export function reportHtml(reproduction: Reproduction): string {
   const painter = new ChartPainter();
   const sections = [
-    headline(reproduction),
-    throughput(reproduction, painter),
+    html`<section class="upright">
+      ${headline(reproduction)} ${throughput(reproduction, painter)}
+    </section>`,
     jobs(reproduction),
     differences(reproduction),
     pipelined(reproduction),

@@ -47,17 +47,20 @@ td.good { color: var(--good); } td.bad { color: var(--bad); font-weight: 600; }
 }
 @media (min-width: 601px) { .hint { display: none; } }
 @media print {
-  @page { size: A4 landscape; margin: 11mm; }
-  body { font-size: 9pt; } main { max-width: none; padding: 0; }
-  h2 { break-after: avoid; margin-top: 18pt; }
-  .scroll { overflow: visible; margin: 8pt 0; padding: 0; }
-  table, .dense { font-size: 7pt; width: 100%; } th, td, .dense th, .dense td { padding: 1.5pt 3pt; }
+  @page { size: A4 landscape; margin: 10mm; }
+  @page upright { size: A4 portrait; margin: 10mm; }
+  :root { font-size: 11px; }
+  body { font-size: 1rem; } main { max-width: none; padding: 0; }
+  .upright { page: upright; }
+  h2 { break-after: avoid; margin-top: 1.4rem; } p, li { break-inside: avoid; }
+  .scroll { overflow: visible; margin: 0.6rem 0; }
+  table, .dense { font-size: 7pt; width: 100%; } th, td, .dense th, .dense td { padding: 1.4pt 3pt; }
   thead { display: table-header-group; } tr { break-inside: avoid; }
   tbody th { position: static; }
-  .cards { grid-template-columns: repeat(5, 1fr); } .cards > div { padding: 6pt 8pt; }
-  .charts { grid-template-columns: repeat(3, 1fr); gap: 12pt; }
-  .charts.wide { grid-template-columns: repeat(2, 1fr); }
-  .charts.wide figure svg { max-height: 172mm; margin: 0 auto; }
+  .cards { grid-template-columns: repeat(5, 1fr); margin: 0.8rem 0; } .cards > div { padding: 6px 8px; }
+  .charts { grid-template-columns: repeat(3, 1fr); gap: 1.2rem; }
+  .charts.wide { grid-template-columns: repeat(2, 1fr); margin: 0.6rem 0; }
+  .charts.wide figure svg { max-height: 196mm; margin: 0 auto; }
   .hint { display: none; }
 }
 `;
