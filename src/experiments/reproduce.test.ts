@@ -192,7 +192,7 @@ describe('what may decide', () => {
         estimate: estimatorWithout(tables, network),
       });
       const slo = makeSlo(sloMs);
-      const untilChosenMs = Math.max(20_000, 60 * sloMs);
+      const untilChosenMs = Math.max(20_000, 200 * sloMs);
       const { approach } = await simulate({
         clock,
         engine,

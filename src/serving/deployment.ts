@@ -204,9 +204,15 @@ export class Deployment<Row = unknown, Reply = unknown> {
     const sample = measurement.close(nowMs, this.#slo);
     const decision = this.#scaler.decide(measurement.observe(this.#slo));
     this.#listener.onWindow?.({ point: measurement.point, sample, slo: this.#slo, decision });
-    if (!asksForChange(decision.point, measurement.point)) return;
+    // The listener may have begun to drain.
+    if (!this.#isServing() || !asksForChange(decision.point, measurement.point)) return;
     this.#phase = 'changing';
     this.#change(decision.point, () => undefined);
+  }
+
+  /** A method, because calls out of here may change the phase. */
+  #isServing(): boolean {
+    return this.#phase === 'serving';
   }
 
   /** Samples are dropped until the point has taken effect, so that no window straddles a change. */

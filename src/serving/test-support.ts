@@ -1,7 +1,17 @@
-import type { Engine, EngineLimits, EngineListener, RunOutcome } from '../engines/engine.ts';
+import type { Clock } from '../clock.ts';
+import type {
+  Engine,
+  EngineHealth,
+  EngineLimits,
+  EngineListener,
+  RunOutcome,
+} from '../engines/engine.ts';
 import { DnnScalerError } from '../errors.ts';
 import type { OperatingPoint } from '../operating-point.ts';
 import type { Decision, Observation, Scaler } from '../scaling/scaler.ts';
+import { makeSlo } from '../slo.ts';
+import type { WindowReport } from './deployment.ts';
+import { Deployment } from './deployment.ts';
 
 export interface ManualCall<Row> {
   readonly rows: readonly Row[];
@@ -103,5 +113,71 @@ export class ScriptedScaler implements Scaler {
     const point = this.#points[this.observations.length] ?? observation.point;
     const kind = point === observation.point ? 'hold' : 'move';
     return { point, kind, reason: 'as scripted' };
+  }
+}
+
+/** A clock that a test moves on. */
+export interface TestClock extends Clock {
+  runUntil(untilMs: number): void;
+}
+
+/** A deployment on a manual engine, under an SLO of 50 ms, and everything that it says. */
+export class DeploymentBench {
+  readonly clock: TestClock;
+  readonly engine = new ManualEngine<number>();
+  readonly reports: WindowReport[] = [];
+  readonly points: {
+    readonly point: OperatingPoint;
+    readonly tookMs: number;
+    readonly error: DnnScalerError | null;
+  }[] = [];
+  readonly healths: EngineHealth[] = [];
+  /** What became of the rows submitted, in order: the reply, or the message of the error. */
+  readonly outcomes: (number | string)[] = [];
+
+  constructor(clock: TestClock) {
+    this.clock = clock;
+  }
+
+  deploy(scaler: Scaler): Deployment<number, number> {
+    return new Deployment<number, number>({
+      engine: this.engine,
+      scaler,
+      slo: makeSlo(50),
+      clock: this.clock,
+      listener: {
+        onWindow: (report) => this.reports.push(report),
+        onPoint: (point, tookMs, error) => this.points.push({ point, tookMs, error }),
+        onHealth: (health) => this.healths.push(health),
+      },
+    });
+  }
+
+  /** A deployment that has started, at (1,1) unless told. */
+  started(
+    scaler: Scaler = new ScriptedScaler([{ batchSize: 1, instances: 1 }]),
+  ): Deployment<number, number> {
+    const deployment = this.deploy(scaler);
+    deployment.start((error) => {
+      if (error !== null) throw error;
+    });
+    return deployment;
+  }
+
+  submit(deployment: Deployment<number, number>, ...rows: number[]): void {
+    for (const row of rows) {
+      deployment.submit(row, (error, reply) => {
+        this.outcomes.push(error?.message ?? (reply as number));
+      });
+    }
+  }
+
+  /** Answers calls one by one, each after the given time, with rows enough to fill them. */
+  serve(deployment: Deployment<number, number>, calls: number, callMs = 30): void {
+    for (let i = 0; i < calls; i += 1) {
+      while (this.engine.running.length === 0) this.submit(deployment, i);
+      this.clock.runUntil(this.clock.nowMs() + callMs);
+      this.engine.running[0]?.answer();
+    }
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock, TimerHandle } from '../clock.ts';
 import type { Engine } from '../engines/engine.ts';
-import type { DnnScalerError} from '../errors.ts';
+import type { DnnScalerError } from '../errors.ts';
 import { toDnnScalerError } from '../errors.ts';
 import type { OperatingPoint } from '../operating-point.ts';
 import type { Scaler } from '../scaling/scaler.ts';
