@@ -23,7 +23,8 @@ const tellingRatio = 1.4;
  *
  * Differs from the authors' code, which could run past its largest batch, had no guard against
  * oscillation and kept a stale bracket for ever: here the bracket is derived from readings, which
- * are dropped when the latency at the batch size in use shows that conditions have changed.
+ * are rescaled when calls at the batch size in use show that the machine's speed has changed. And
+ * within the band the search goes on while that may bring clearly more throughput.
  */
 export class BatchingScaler implements Scaler {
   readonly name = 'batching';
