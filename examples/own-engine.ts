@@ -8,8 +8,7 @@ import {
   syntheticSource,
   systemClock,
 } from '../src/index.ts';
-import type { OperatingPoint ,
-  engines} from '../src/index.ts';
+import type { OperatingPoint, engines } from '../src/index.ts';
 
 /** Squares numbers; a batch costs 2 ms of its instance's time, and 0.05 ms more for each row. */
 class SquaringEngine implements engines.Engine<number, number> {

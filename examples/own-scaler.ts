@@ -1,5 +1,5 @@
 /** A scaler of one's own, tried on a simulated engine: every part can be replaced. */
-import type { scaling} from '../src/index.ts';
+import type { scaling } from '../src/index.ts';
 import { makeSlo, simulator } from '../src/index.ts';
 
 /** Doubles the batch size while the SLO holds, and halves it when it does not. */

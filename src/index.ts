@@ -15,7 +15,13 @@ export type { Slo } from './slo.ts';
 export { openOnnxEngine } from './engines/onnx/index.ts';
 export { estimatorFor } from './estimation/index.ts';
 export { createScaler } from './scaling/index.ts';
-export { Deployment, defaultWindowPolicy, deployModel, runSweep, runTrial } from './serving/index.ts';
+export {
+  Deployment,
+  defaultWindowPolicy,
+  deployModel,
+  runSweep,
+  runTrial,
+} from './serving/index.ts';
 export type { DeployModelOptions, DeployedModel, RunResult } from './serving/index.ts';
 export { syntheticSource } from './workload/index.ts';
 

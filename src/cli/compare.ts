@@ -11,6 +11,7 @@ import {
 } from './options.ts';
 import { compareTable, describeInput } from './result-text.ts';
 import { runScaler } from './run-scaler.ts';
+import { splitScalers } from './scaler-list.ts';
 import { writeTimeSeries } from './time-series.ts';
 import { withModel } from './with-model.ts';
 
@@ -80,9 +81,4 @@ async function compare(model: string, options: CompareCliOptions): Promise<void>
       ...describeInput(input),
     ].join('\n')}\n`,
   );
-}
-
-/** A fixed point holds a comma (`fixed:1,1`), so commas separate only where no digit follows. */
-function splitScalers(text: string): readonly string[] {
-  return text.split(/[;\s]+|,(?!\d)/).filter((name) => name !== '');
 }

@@ -32,8 +32,8 @@ export const probedInstances = 8;
  * The paper's Multi-Tenancy: starts at the largest count of instances whose estimated latency is
  * within the SLO, then goes one instance at a time, at the smallest batch. It grows only below the
  * band, or within it where that may bring clearly more throughput, while instances are busy, and
- * where one more instance is not known to break the SLO or to bring nothing. That knowledge is what stops oscillation; it never stops a step down, so a
- * violation is never locked in.
+ * where one more instance is not known to break the SLO or to bring nothing. That knowledge is what
+ * stops oscillation; it never stops a step down, so a violation is never locked in.
  */
 export class MultiTenancyScaler implements Scaler {
   readonly name = 'multi-tenancy';
