@@ -145,7 +145,7 @@ test('Mult-VAE computes what the paper describes', async () => {
   const decoded = dense(mean, weights('weight_p_0to1'), weights('bias_p_1'), Math.tanh);
   const scores = dense(decoded, weights('weight_p_1to2'), weights('bias_p_2'));
   expectClose(await runtimeReply(file, row), scores);
-}, 60_000);
+});
 
 test('the deep averaging network computes what the paper describes, without the padding', async () => {
   const network = findNetwork('dan_sst');
