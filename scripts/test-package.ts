@@ -89,9 +89,15 @@ function testUnder(major: number, tarball: string): void {
   });
   check('dnnscaler run --json', () => {
     // Whether a busy machine held the SLO is not at stake here; that the outcome is told right is.
-    const args = ['run', model, '--slo', '50ms', '--duration', '10s', '--json'];
-    const { status, stdout } = dnnscaler(args, [0, 1]);
-    expectRunResult(JSON.parse(stdout), { sloLimitMs: 50, held: status === 0 });
+    const runFor = (duration: string): { held: boolean; result: { approach: unknown } } => {
+      const args = ['run', model, '--slo', '50ms', '--duration', duration, '--json'];
+      const { status, stdout } = dnnscaler(args, [0, 1, 3]);
+      return { held: status === 0, result: JSON.parse(stdout) as { approach: unknown } };
+    };
+    // On a machine that gives this process a tenth of a core, profiling alone takes that long.
+    let ran = runFor('10s');
+    if (ran.result.approach === null) ran = runFor('90s');
+    expectRunResult(ran.result, { sloLimitMs: 50, held: ran.held });
   });
   check('the library, imported by name', () => {
     writeFileSync(path.join(folder, 'library.mjs'), libraryUse());
