@@ -9,6 +9,7 @@ const base: DispatchState = {
   oldestWaitMs: 0,
   sloLimitMs: 100,
   expectedExecutionMs: 40,
+  busyShare: 1,
 };
 
 const states: fc.Arbitrary<DispatchState> = fc.record({
@@ -20,6 +21,7 @@ const states: fc.Arbitrary<DispatchState> = fc.record({
     fc.constant(Number.NaN),
     fc.double({ min: 0, max: 1e4, noNaN: true }),
   ),
+  busyShare: fc.double({ min: 0, max: 1, noNaN: true }),
 });
 
 describe('holdBackMs', () => {
@@ -33,6 +35,11 @@ describe('holdBackMs', () => {
     expect(holdBackMs({ ...base, oldestWaitMs: 20 })).toBeCloseTo(30);
     expect(holdBackMs({ ...base, oldestWaitMs: 51 })).toBe(0);
     expect(holdBackMs({ ...base, expectedExecutionMs: 95 })).toBe(0);
+  });
+
+  it('waits for nothing while instances idle', () => {
+    expect(holdBackMs({ ...base, busyShare: 0.5 })).toBe(0);
+    expect(holdBackMs({ ...base, busyShare: 0.9 })).toBeCloseTo(50);
   });
 
   it('waits for half the SLO while nothing is known of the execution time', () => {

@@ -1,2 +1,3 @@
 export * from './hold-back.ts';
+export * from './lanes.ts';
 export * from './request-queue.ts';

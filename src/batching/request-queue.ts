@@ -1,7 +1,18 @@
-/** A first-in-first-out queue on a ring buffer: no allocation and no shifting per request. */
-export class RequestQueue<Request> {
+/** Anything that waits in a queue and may be withdrawn from it. */
+export interface Queued {
+  /** Set by the queue's `drop`: it is skipped when its turn comes. */
+  dropped: boolean;
+}
+
+/**
+ * A first-in-first-out queue on a ring buffer: no allocation and no shifting per request, and
+ * dropping one costs nothing but its slot until its turn comes.
+ */
+export class RequestQueue<Request extends Queued> {
   #ring: (Request | undefined)[];
   #head = 0;
+  /** Slots in use, dropped requests included. */
+  #slots = 0;
   #length = 0;
 
   /** @param initialCapacity a power of two */
@@ -9,40 +20,64 @@ export class RequestQueue<Request> {
     this.#ring = new Array<Request | undefined>(initialCapacity).fill(undefined);
   }
 
+  /** Requests that wait, without the dropped ones. */
   get length(): number {
     return this.#length;
   }
 
   /** The oldest request. */
   peek(): Request | undefined {
-    return this.#length === 0 ? undefined : this.#ring[this.#head];
+    while (this.#slots > 0) {
+      const request = this.#ring[this.#head] as Request;
+      if (!request.dropped) return request;
+      this.#shift();
+    }
+    return undefined;
   }
 
   push(request: Request): void {
-    if (this.#length === this.#ring.length) this.#grow();
-    this.#ring[(this.#head + this.#length) & (this.#ring.length - 1)] = request;
+    if (this.#slots === this.#ring.length) this.#grow();
+    this.#ring[(this.#head + this.#slots) & (this.#ring.length - 1)] = request;
+    this.#slots += 1;
     this.#length += 1;
+  }
+
+  /** Withdraws a request that waits here. */
+  drop(request: Request): void {
+    if (request.dropped) return;
+    request.dropped = true;
+    this.#length -= 1;
   }
 
   /** Removes and returns the oldest `count` requests, or all if there are fewer. */
   take(count: number): Request[] {
     const taken = Math.min(count, this.#length);
     const requests = new Array<Request>(taken);
-    const mask = this.#ring.length - 1;
-    for (let i = 0; i < taken; i += 1) {
-      const slot = (this.#head + i) & mask;
-      requests[i] = this.#ring[slot] as Request;
-      this.#ring[slot] = undefined;
+    for (let i = 0; i < taken; ) {
+      const request = this.#shift();
+      if (request.dropped) continue;
+      requests[i] = request;
+      i += 1;
     }
-    this.#head = (this.#head + taken) & mask;
     this.#length -= taken;
     return requests;
   }
 
+  #shift(): Request {
+    const request = this.#ring[this.#head] as Request;
+    this.#ring[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#ring.length - 1);
+    this.#slots -= 1;
+    return request;
+  }
+
   #grow(): void {
     const requests = this.take(this.#length);
-    this.#ring = new Array<Request | undefined>(this.#ring.length * 2).fill(undefined);
+    const capacity = requests.length * 2 > this.#ring.length ? this.#ring.length * 2 : 0;
+    if (capacity > 0) this.#ring = new Array<Request | undefined>(capacity);
+    this.#ring.fill(undefined);
     this.#head = 0;
+    this.#slots = 0;
     for (const request of requests) this.push(request);
   }
 }

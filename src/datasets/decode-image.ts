@@ -10,7 +10,7 @@ const fits = { stretch: 'fill', cover: 'cover', contain: 'contain' } as const;
 const positions = { centre: 'centre', 'left-top': 'left top' } as const;
 
 /**
- * Makes the function that decodes one image file to a row. Decoding and resizing happen off the
+ * Makes the function that decodes one image, a file or its bytes, to a row. Decoding and resizing happen off the
  * main thread (sharp, in libuv's pool); only the last step, pixels to tensor, is on it.
  *
  * - EXIF orientation is applied; of an animation the first frame is taken.
@@ -30,7 +30,7 @@ const positions = { centre: 'centre', 'left-top': 'left top' } as const;
 export function imageDecoder(
   spec: PreprocessingSpec,
   maxPixels: number = defaultMaxPixels,
-): (path: string) => Promise<Row> {
+): (image: string | Uint8Array) => Promise<Row> {
   const toTensor = tensorMaker(spec);
   if (!Number.isSafeInteger(maxPixels) || maxPixels < 1) {
     throw invalidArgument('maxPixels', 'must be a positive whole number', maxPixels);
@@ -38,8 +38,8 @@ export function imageDecoder(
   const grey = spec.padding ?? 128;
   sharp.cache(false);
   sharp.concurrency(1);
-  return async (path) => {
-    const pixels = await sharp(path, {
+  return async (image) => {
+    const pixels = await sharp(image, {
       failOn: 'warning',
       limitInputPixels: maxPixels,
       autoOrient: true,

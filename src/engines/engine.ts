@@ -51,6 +51,9 @@ export interface Engine<RowIn = unknown, Reply = unknown> {
   /** Instances that could start a batch now. */
   readonly freeInstances: number;
 
+  /** Rows whose keys differ cannot share a batch; absent where all rows can. */
+  readonly batchKey?: ((row: RowIn) => string) | undefined;
+
   /** Sets the one listener. */
   listen(listener: EngineListener): void;
 

@@ -6,7 +6,7 @@ import { sameKnobs } from '../operating-point.ts';
 import type { Decision, Scaler } from '../scaling/scaler.ts';
 import type { Slo } from '../slo.ts';
 import { formatMs } from '../units.ts';
-import type { Settle } from './dispatcher.ts';
+import type { AnsweringCall, PendingRequest, Settle, SubmitOptions } from './dispatcher.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { WindowPolicy, WindowSample } from './measurement.ts';
 import { Measurement, defaultWindowPolicy } from './measurement.ts';
@@ -25,6 +25,8 @@ export interface DeploymentListener {
   /** A new point took effect, `tookMs` after it was asked for; `error` says why it fell short. */
   onPoint?(point: OperatingPoint, tookMs: number, error: DnnScalerError | null): void;
   onHealth?(health: EngineHealth): void;
+  /** An engine call was answered. */
+  onCall?(call: AnsweringCall): void;
 }
 
 export interface DeploymentOptions<Row, Reply> {
@@ -67,6 +69,8 @@ export class Deployment<Row = unknown, Reply = unknown> {
     this.#policy = { ...defaultWindowPolicy, ...options.windows };
     this.#dispatcher = new Dispatcher(options.engine, options.clock, options.slo.limitMs, {
       onAnswered: (batch, endedMs) => {
+        const { dispatchedMs, requests } = batch;
+        this.#listener.onCall?.({ dispatchedMs, endedMs, rows: requests.length });
         if (batch.epoch !== this.#dispatcher.epoch || this.#phase !== 'serving') return;
         this.#measurement?.recordCall(
           batch.dispatchedMs,
@@ -137,20 +141,35 @@ export class Deployment<Row = unknown, Reply = unknown> {
     });
   }
 
-  /** Accepts one row; `settle` is called exactly once, with its reply or with an error. */
-  submit(row: Row, settle: Settle<Reply>): void {
+  /**
+   * Accepts one row; `settle` is called exactly once, with its reply or with an error.
+   *
+   * @returns what `cancel` takes; undefined when the row was not accepted
+   */
+  submit(
+    row: Row,
+    settle: Settle<Reply>,
+    options?: SubmitOptions,
+  ): PendingRequest<Row, Reply> | undefined {
     if (this.#phase === 'new' || this.#phase === 'closing' || this.#phase === 'closed') {
       const state = this.#phase === 'new' ? 'not started yet' : 'closed, or closing';
-      settle(new DnnScalerError('unavailable', `the deployment is ${state}`), undefined);
-      return;
+      const error = new DnnScalerError('unavailable', `the deployment is ${state}`);
+      settle(error, undefined, undefined);
+      return undefined;
     }
     this.#unsettled += 1;
     this.#measurement?.recordArrival();
-    this.#dispatcher.submit(row, (error, reply) => {
+    const settled: Settle<Reply> = (error, reply, call) => {
       this.#unsettled -= 1;
-      settle(error, reply);
+      settle(error, reply, call);
       if (this.#phase === 'closing') this.#finishDrain();
-    });
+    };
+    return this.#dispatcher.submit(row, settled, options);
+  }
+
+  /** Withdraws a row that has not begun to run: its `settle` gets `cancelled`. */
+  cancel(request: PendingRequest<Row, Reply>): void {
+    this.#dispatcher.cancel(request);
   }
 
   /** The same, as a promise. */

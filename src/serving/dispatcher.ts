@@ -1,16 +1,39 @@
 import { holdBackMs, shortestHoldMs } from '../batching/hold-back.ts';
-import { RequestQueue } from '../batching/request-queue.ts';
+import { Lanes } from '../batching/lanes.ts';
+import type { Lane } from '../batching/lanes.ts';
 import type { Clock, TimerHandle } from '../clock.ts';
 import type { Engine, RunOutcome } from '../engines/engine.ts';
-import type { DnnScalerError } from '../errors.ts';
+import { DnnScalerError } from '../errors.ts';
+import { formatMs } from '../units.ts';
+import { BusyShare } from './busy-share.ts';
 
-/** Called once per request: with the reply, or with the error. */
-export type Settle<Reply> = (error: DnnScalerError | null, reply: Reply | undefined) => void;
+/** The engine call that answered a request. */
+export interface AnsweringCall {
+  readonly dispatchedMs: number;
+  readonly endedMs: number;
+  readonly rows: number;
+}
+
+/** Called once per request: with the reply and the call it came from, or with the error. */
+export type Settle<Reply> = (
+  error: DnnScalerError | null,
+  reply: Reply | undefined,
+  call: AnsweringCall | undefined,
+) => void;
+
+export interface SubmitOptions {
+  /** When the request is no longer worth running, by the clock; never when left out. */
+  readonly expiresMs?: number;
+}
 
 export interface PendingRequest<Row, Reply> {
   readonly row: Row;
   readonly arrivalMs: number;
+  readonly expiresMs: number;
   readonly settle: Settle<Reply>;
+  dropped: boolean;
+  /** Where it waits; undefined once it has been dispatched. */
+  lane: Lane<PendingRequest<Row, Reply>> | undefined;
 }
 
 /** A batch on its way through the engine. */
@@ -32,6 +55,9 @@ export interface BatchListener<Row, Reply> {
 /** Instances that may die under a batch before it is taken apart. */
 const tolerableDeaths = 2;
 
+/** How far back the share of busy time looks, in ms. */
+const busyMemoryMs = 1000;
+
 /**
  * Forms batches and hands them to free instances. A batch that loses its instance runs once more
  * elsewhere; one that loses two is taken apart, so that only the guilty request fails. Neither
@@ -41,7 +67,8 @@ export class Dispatcher<Row, Reply> {
   readonly #engine: Engine<Row, Reply>;
   readonly #clock: Clock;
   readonly #listener: BatchListener<Row, Reply>;
-  readonly #queue = new RequestQueue<PendingRequest<Row, Reply>>();
+  readonly #queue = new Lanes<PendingRequest<Row, Reply>>();
+  readonly #busy: BusyShare;
   /** Batches that lost their instance, to run again as they are. */
   readonly #again: Pick<Batch<Row, Reply>, 'requests' | 'epoch' | 'deaths'>[] = [];
   #batchSize = 1;
@@ -66,6 +93,7 @@ export class Dispatcher<Row, Reply> {
     this.#clock = clock;
     this.#sloLimitMs = sloLimitMs;
     this.#listener = listener;
+    this.#busy = new BusyShare(busyMemoryMs, clock.nowMs());
   }
 
   /** Requests waiting for an instance. */
@@ -97,9 +125,33 @@ export class Dispatcher<Row, Reply> {
     this.pump();
   }
 
-  submit(row: Row, settle: Settle<Reply>): void {
-    this.#queue.push({ row, arrivalMs: this.#clock.nowMs(), settle });
+  submit(
+    row: Row,
+    settle: Settle<Reply>,
+    { expiresMs = Number.POSITIVE_INFINITY }: SubmitOptions = {},
+  ): PendingRequest<Row, Reply> {
+    const request: PendingRequest<Row, Reply> = {
+      row,
+      arrivalMs: this.#clock.nowMs(),
+      expiresMs,
+      settle,
+      dropped: false,
+      lane: undefined,
+    };
+    request.lane = this.#queue.push(this.#engine.batchKey?.(row) ?? '', request);
     this.pump();
+    return request;
+  }
+
+  /** Withdraws a request that still waits, settling it as cancelled; one that runs is left to end. */
+  cancel(request: PendingRequest<Row, Reply>): void {
+    if (request.lane === undefined || request.dropped) return;
+    request.lane.drop(request);
+    request.settle(
+      new DnnScalerError('cancelled', 'the request was withdrawn'),
+      undefined,
+      undefined,
+    );
   }
 
   /** Dispatches what can be dispatched; call when capacity may have come free. */
@@ -123,9 +175,12 @@ export class Dispatcher<Row, Reply> {
   giveUp(error: DnnScalerError): void {
     this.#hasGivenUp = true;
     this.#clearHold();
-    const waiting = this.#queue.take(this.#queue.length);
+    const waiting = this.#queue.takeAll();
     const again = this.#again.splice(0).flatMap((batch) => batch.requests);
-    for (const request of [...again, ...waiting]) request.settle(error, undefined);
+    for (const request of [...again, ...waiting]) {
+      request.lane = undefined;
+      request.settle(error, undefined, undefined);
+    }
   }
 
   #dispatchOne(): boolean {
@@ -134,24 +189,49 @@ export class Dispatcher<Row, Reply> {
       this.#run(again.requests, again.epoch, again.deaths);
       return true;
     }
-    const oldest = this.#queue.peek();
+    const oldest = this.#queue.oldest();
     if (oldest === undefined) return false;
-    if (this.#holdsBack && this.#queue.length < this.#batchSize) {
-      const nowMs = this.#clock.nowMs();
-      const waitMs = holdBackMs({
-        queued: this.#queue.length,
-        batchSize: this.#batchSize,
-        oldestWaitMs: nowMs - oldest.arrivalMs,
-        sloLimitMs: this.#sloLimitMs,
-        expectedExecutionMs: this.#expectedExecutionMs,
-      });
-      if (waitMs > 0) {
-        this.#hold(nowMs, waitMs);
-        return false;
-      }
+    const waitMs = this.#waitMs(oldest);
+    // What cannot wait any longer goes first; else a batch that has nothing to wait for.
+    const lane = waitMs === 0 ? oldest : this.#queue.oldestFull(this.#batchSize);
+    if (lane === undefined) {
+      this.#hold(this.#clock.nowMs(), waitMs);
+      return false;
     }
-    this.#run(this.#queue.take(this.#batchSize), this.#epoch, 0);
+    const requests = this.#unexpired(lane.take(this.#batchSize));
+    if (requests.length > 0) this.#run(requests, this.#epoch, 0);
     return true;
+  }
+
+  /** How long a batch of this lane may still be held back, in ms. */
+  #waitMs(lane: Lane<PendingRequest<Row, Reply>>): number {
+    if (!this.#holdsBack || lane.length >= this.#batchSize) return 0;
+    const nowMs = this.#clock.nowMs();
+    return holdBackMs({
+      queued: lane.length,
+      batchSize: this.#batchSize,
+      oldestWaitMs: nowMs - (lane.peek()?.arrivalMs ?? nowMs),
+      sloLimitMs: this.#sloLimitMs,
+      expectedExecutionMs: this.#expectedExecutionMs,
+      busyShare: this.#busy.at(nowMs),
+    });
+  }
+
+  /** Takes requests out of the queue for good; those that waited too long are answered so. */
+  #unexpired(requests: PendingRequest<Row, Reply>[]): readonly PendingRequest<Row, Reply>[] {
+    const nowMs = this.#clock.nowMs();
+    let expired = 0;
+    for (const request of requests) {
+      request.lane = undefined;
+      if (request.expiresMs < nowMs) expired += 1;
+    }
+    if (expired === 0) return requests;
+    return requests.filter(({ expiresMs, arrivalMs, settle }) => {
+      if (expiresMs >= nowMs) return true;
+      const message = `waited ${formatMs(nowMs - arrivalMs)} for an instance, past its timeout`;
+      settle(new DnnScalerError('deadline-exceeded', message), undefined, undefined);
+      return false;
+    });
   }
 
   #hold(nowMs: number, waitMs: number): void {
@@ -182,11 +262,17 @@ export class Dispatcher<Row, Reply> {
     this.#inFlight += 1;
     this.#engine.run(rows, (outcome) => {
       this.#inFlight -= 1;
+      this.#noteBusy(this.#clock.nowMs());
       this.#corks += 1;
       this.#end(batch, outcome);
       this.#corks -= 1;
       this.pump();
     });
+    this.#noteBusy(this.#clock.nowMs());
+  }
+
+  #noteBusy(nowMs: number): void {
+    this.#busy.set(this.#inFlight, this.#inFlight + this.#engine.freeInstances, nowMs);
   }
 
   #end(batch: Batch<Row, Reply>, outcome: RunOutcome<Reply>): void {
@@ -195,14 +281,15 @@ export class Dispatcher<Row, Reply> {
       const endedMs = this.#clock.nowMs();
       if (batch.epoch === this.#epoch) this.#expect(endedMs - batch.dispatchedMs);
       this.#listener.onAnswered(batch, endedMs);
+      const call = { dispatchedMs: batch.dispatchedMs, endedMs, rows: requests.length };
       for (let i = 0; i < requests.length; i += 1) {
-        (requests[i] as (typeof requests)[0]).settle(null, outcome.replies.replyAt(i));
+        (requests[i] as (typeof requests)[0]).settle(null, outcome.replies.replyAt(i), call);
       }
       return;
     }
     if (outcome.kind === 'instance-lost' && this.#runAgain(batch)) return;
     this.#listener.onFailed(batch, outcome.error);
-    for (const request of requests) request.settle(outcome.error, undefined);
+    for (const request of requests) request.settle(outcome.error, undefined, undefined);
   }
 
   /** Puts the requests of a batch that lost its instance back; false when they had their chances. */

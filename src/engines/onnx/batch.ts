@@ -9,8 +9,11 @@ import type { PackedBatch, PackedTensor } from './protocol.ts';
 /** Inputs start at multiples of a cache line, which is also what vector instructions like best. */
 const inputAlignment = 64;
 
-/** Bytes of buffer that a batch of `rows` rows takes. */
-export function batchBytes(inputs: readonly TensorLayout[], rows: number): number {
+/** Bytes of buffer that a batch of `rows` rows takes, for rows of the layout's own dimensions. */
+export function batchBytes(
+  inputs: readonly Pick<TensorLayout, 'datatype' | 'dims'>[],
+  rows: number,
+): number {
   let bytes = 0;
   for (const { datatype, dims } of inputs) {
     if (datatype !== 'BYTES') bytes += tensorBytes(datatype, dims, rows);
@@ -21,7 +24,7 @@ export function batchBytes(inputs: readonly TensorLayout[], rows: number): numbe
 /**
  * Gathers rows into one batch. Each row is copied once, to its place in the buffer.
  *
- * @param rows from 1; for inputs that are carried whole exactly 1
+ * @param rows from 1, all of the same dimensions; for inputs that are carried whole exactly 1
  * @param size rows of the batch, at least as many as given; the last row is repeated to fill it
  * @param take gives a buffer of at least so many bytes
  */
@@ -31,10 +34,15 @@ export function packBatch(
   size: number,
   take: (bytes: number) => ArrayBuffer,
 ): PackedBatch {
-  const usedBytes = batchBytes(inputs, size);
+  const rowDims = inputs.map((_, index) => dataOf(rows, 0, index).dims);
+  const usedBytes = batchBytes(
+    inputs.map(({ datatype }, index) => ({ datatype, dims: rowDims[index] as readonly number[] })),
+    size,
+  );
   const buffer = take(usedBytes);
   let byteOffset = 0;
-  const tensors = inputs.map(({ datatype, dims, batched }, index): PackedTensor => {
+  const tensors = inputs.map(({ datatype, batched }, index): PackedTensor => {
+    const dims = rowDims[index] as readonly number[];
     const packedDims = batched ? [size, ...dims] : dims;
     if (datatype === 'BYTES')
       return { dims: packedDims, strings: gatherStrings(rows, index, size) };

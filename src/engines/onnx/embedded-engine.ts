@@ -8,7 +8,7 @@ import { availableMemoryBytes } from '../machine.ts';
 import { batchBytes, packBatch, splitReplies } from './batch.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { Instance, InstanceListener, InstanceOutcome } from './instance.ts';
-import type { TensorLayout } from './model-layout.ts';
+import type { InputTensorLayout, TensorLayout } from './model-layout.ts';
 import type { Isolation, ResolvedOptions } from './options.ts';
 import { Pool } from './pool.ts';
 import type { InstanceStatus } from './roster.ts';
@@ -20,7 +20,7 @@ import type { Watchdog } from './watchdog.ts';
 
 /** What a model takes and gives, and which of it comes in batches. */
 export interface OnnxSignature extends ModelSignature {
-  readonly inputs: readonly TensorLayout[];
+  readonly inputs: readonly InputTensorLayout[];
   readonly outputs: readonly TensorLayout[];
 }
 

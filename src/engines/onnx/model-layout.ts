@@ -14,9 +14,15 @@ export interface TensorLayout extends TensorSpec {
   readonly batched: boolean;
 }
 
+/** An input: `dims` are those of warm-up runs, with a size given for each dimension left open. */
+export interface InputTensorLayout extends TensorLayout {
+  /** Dimensions of one row as the model declares them; -1 where it leaves them open. */
+  readonly declaredDims: readonly number[];
+}
+
 /** How rows become the inputs of a run. */
 export interface InputLayout {
-  readonly inputs: readonly TensorLayout[];
+  readonly inputs: readonly InputTensorLayout[];
   /** Rows of every run, or `any`. */
   readonly rowsPerRun: number | 'any';
   /** Why rows per run are limited, in sentences for people. */
@@ -43,10 +49,13 @@ export function layoutInputs(
   const { batched, rowsPerRun, notes } = findBatch(inputs);
   const dims = resolveDims(inputs, batched, rowsPerRun, shapes);
   return {
-    inputs: inputs.map(({ name }, index) => ({
+    inputs: inputs.map(({ name, shape }, index) => ({
       name,
       datatype: datatypes[index] as Datatype,
       dims: dims[index] as number[],
+      declaredDims: (batched[index] ? shape.slice(1) : shape).map((dim) =>
+        typeof dim === 'number' ? dim : -1,
+      ),
       batched: batched[index] as boolean,
     })),
     rowsPerRun,
@@ -63,6 +72,7 @@ export function carryWhole(layout: InputLayout, reason: string): InputLayout {
     inputs: inputs.map((input) => ({
       ...input,
       dims: input.batched ? [rowsPerRun, ...input.dims] : input.dims,
+      declaredDims: input.batched ? [rowsPerRun, ...input.declaredDims] : input.declaredDims,
       batched: false,
     })),
     rowsPerRun: 1,

@@ -4,8 +4,8 @@ import type { Datatype, TensorData } from '../../tensor/dtype.ts';
 import type { ModelSignature, Row } from '../../tensor/row.ts';
 
 /**
- * Checks that a model can take a row: a tensor for each input, of its type and dimensions. Looks
- * at no element, so it costs the same for rows of any size.
+ * Checks that a model can take a row: a tensor for each input, of its type and dimensions, where
+ * -1 stands for any size. Looks at no element, so it costs the same for rows of any size.
  *
  * @throws DnnScalerError `invalid-argument` naming the input that is wrong
  */
@@ -29,11 +29,13 @@ export function validateRow(signature: Pick<ModelSignature, 'inputs'>, row: Row)
     let count = 1;
     let agrees = tensor.dims.length === dims.length;
     for (const [axis, dim] of dims.entries()) {
-      count *= dim;
-      agrees &&= tensor.dims[axis] === dim;
+      const size = tensor.dims[axis];
+      count *= size ?? 0;
+      agrees &&= dim === -1 ? size !== undefined && size > 0 : size === dim;
     }
     if (!agrees) {
-      const rule = `must have the shape [${dims.join(', ')}] in each row`;
+      const shape = dims.map((dim) => (dim === -1 ? '?' : dim)).join(', ');
+      const rule = `must have the shape [${shape}] in each row`;
       throw invalidArgument(`input ${name}`, rule, tensor.dims);
     }
     if (tensor.data.length !== count) {
