@@ -3,7 +3,7 @@
  * and records through a recommender, each under DNNScaler, Clipper and the fixed point (1,1).
  */
 import { compareTable } from '../src/cli/result-text.ts';
-import type { EngineCliOptions } from '../src/cli/options.ts';
+import type { ModelCliOptions } from '../src/cli/options.ts';
 import { runScaler } from '../src/cli/run-scaler.ts';
 import { withModel } from '../src/cli/with-model.ts';
 import { toDnnScalerError } from '../src/errors.ts';
@@ -18,10 +18,10 @@ interface Job {
   readonly title: string;
   readonly model: string;
   readonly slo: Slo;
-  readonly options: Partial<EngineCliOptions>;
+  readonly options: Partial<ModelCliOptions>;
 }
 
-const defaults: EngineCliOptions = {
+const defaults: ModelCliOptions = {
   provider: 'cpu',
   threadsPerInstance: 'auto',
   shape: {},

@@ -1,9 +1,10 @@
 import { Command } from 'commander';
 import type { RunResult } from '../serving/run-result.ts';
 import { formatSlo } from '../slo.ts';
-import type { EngineCliOptions, ObjectiveCliOptions, OutputCliOptions } from './options.ts';
+import type { ModelCliOptions, ObjectiveCliOptions, OutputCliOptions } from './options.ts';
 import {
   addEngineOptions,
+  addInputOption,
   addObjectiveOptions,
   addOutputOptions,
   scalerHelp,
@@ -15,7 +16,7 @@ import { splitScalers } from './scaler-list.ts';
 import { writeTimeSeries } from './time-series.ts';
 import { withModel } from './with-model.ts';
 
-type CompareCliOptions = EngineCliOptions &
+type CompareCliOptions = ModelCliOptions &
   ObjectiveCliOptions &
   OutputCliOptions & { readonly scalers: readonly string[] };
 
@@ -32,6 +33,7 @@ export function compareCommand(): Command {
     );
   addObjectiveOptions(command, '30s');
   addEngineOptions(command);
+  addInputOption(command);
   addOutputOptions(command);
   return command
     .addHelpText(

@@ -1,15 +1,17 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { toDnnScalerError } from '../errors.ts';
 import { compareCommand } from './compare.ts';
 import { errorExitCodes } from './exit-codes.ts';
 import { leaveIfHung } from './interrupt.ts';
 import { estimateCommand } from './estimate.ts';
+import { loadCommand } from './load.ts';
 import { planCommand } from './plan.ts';
+import { packageVersion } from './package-version.ts';
 import { profileCommand } from './profile.ts';
 import { reproduceCommand } from './reproduce.ts';
 import { runCommand } from './run.ts';
+import { serveCommand } from './serve.ts';
 import { simulateCommand } from './simulate.ts';
 import { zooCommand } from './zoo.ts';
 
@@ -17,6 +19,8 @@ const usageExitCode = 2;
 
 const commands = [
   runCommand(),
+  serveCommand(),
+  loadCommand(),
   compareCommand(),
   profileCommand(),
   zooCommand(),
@@ -63,11 +67,6 @@ function report(thrown: unknown, wantsStack: boolean): number {
   process.stderr.write(`error: ${error.message}\n`);
   if (wantsStack) process.stderr.write(`${(thrown as Error).stack ?? ''}\n`);
   return errorExitCodes[error.code];
-}
-
-function packageVersion(): string {
-  const packageJson = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(packageJson) as { version: string }).version;
 }
 
 await main();

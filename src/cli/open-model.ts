@@ -13,20 +13,21 @@ import { cachedModel } from '../zoo/cache.ts';
 import type { ZooNetwork } from '../zoo/network.ts';
 import { findNetwork } from '../zoo/registry.ts';
 import { buildProgress } from './build-progress.ts';
-import type { EngineCliOptions } from './options.ts';
+import type { ModelCliOptions } from './options.ts';
+import { engineOptionsOf } from './options.ts';
 
 /** A model on its engine, with rows to feed it. */
 export interface OpenedModel {
   /** For people: the file's name, or the network's. */
   readonly name: string;
   readonly path: string;
-  readonly provider: EngineCliOptions['provider'];
+  readonly provider: ModelCliOptions['provider'];
   readonly engine: OnnxEngine;
   readonly source: RowSource<Row>;
   close(): Promise<void>;
 }
 
-const zooPrefix = 'zoo:';
+export const zooPrefix = 'zoo:';
 
 /**
  * Opens MODEL as the command line names it: a file, or `zoo:NAME`, built on first use. Nothing is
@@ -36,7 +37,7 @@ const zooPrefix = 'zoo:';
  */
 export async function openModel(
   model: string,
-  options: EngineCliOptions,
+  options: ModelCliOptions,
   progress: NodeJS.WriteStream | null,
 ): Promise<OpenedModel> {
   const network = model.startsWith(zooPrefix) ? findNetwork(model.slice(zooPrefix.length)) : null;
@@ -45,14 +46,8 @@ export async function openModel(
   const path = network === null ? model : await buildCached(network, progress);
   const sampleRow = network?.makeRow(new Random(options.seed));
   const engine = await openOnnxEngine({
+    ...engineOptionsOf(options),
     modelPath: path,
-    provider: options.provider,
-    threadsPerInstance: options.threadsPerInstance,
-    shapes: options.shape,
-    seed: options.seed,
-    ...(options.isolation && { isolation: options.isolation }),
-    ...(options.maxInstances && { maxInstances: options.maxInstances }),
-    ...(options.maxBatch && { maxBatchSize: options.maxBatch }),
     ...(sampleRow && { sampleRow }),
   });
   try {
@@ -73,7 +68,8 @@ export async function openModel(
   }
 }
 
-async function buildCached(
+/** The file of a zoo network, built on first use with a progress bar on the stream. */
+export async function buildCached(
   network: ZooNetwork,
   stream: NodeJS.WriteStream | null,
 ): Promise<string> {
@@ -88,7 +84,7 @@ async function buildCached(
 async function openSource(
   engine: OnnxEngine,
   network: ZooNetwork | null,
-  options: EngineCliOptions,
+  options: ModelCliOptions,
 ): Promise<RowSource<Row>> {
   if (options.input !== 'synthetic') {
     const spec = specForSignature(engine.signature);

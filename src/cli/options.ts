@@ -16,8 +16,12 @@ export interface EngineCliOptions {
   readonly maxInstances?: number;
   readonly maxBatch?: number;
   readonly shape: Readonly<Record<string, readonly number[]>>;
-  readonly input: string;
   readonly seed: number;
+}
+
+/** The same, and what to feed it. */
+export interface ModelCliOptions extends EngineCliOptions {
+  readonly input: string;
 }
 
 /** Options that say what to hold, and for how long. */
@@ -65,11 +69,27 @@ export function addEngineOptions(command: Command): Command {
       collectShape,
       {},
     )
-    .option('--input <source>', 'synthetic, or a folder of images', 'synthetic')
     .option('--seed <n>', 'seed of the order of images and of synthetic input', parseSeed, 1);
 }
 
-export function addObjectiveOptions(command: Command, defaultDuration: string): Command {
+/** The same for the engine. */
+export function engineOptionsOf(options: EngineCliOptions): Omit<OnnxEngineOptions, 'modelPath'> {
+  return {
+    provider: options.provider,
+    threadsPerInstance: options.threadsPerInstance,
+    shapes: options.shape,
+    seed: options.seed,
+    ...(options.isolation && { isolation: options.isolation }),
+    ...(options.maxInstances && { maxInstances: options.maxInstances }),
+    ...(options.maxBatch && { maxBatchSize: options.maxBatch }),
+  };
+}
+
+export function addInputOption(command: Command): Command {
+  return command.option('--input <source>', 'synthetic, or a folder of images', 'synthetic');
+}
+
+export function addSloOptions(command: Command): Command {
   return command
     .requiredOption('--slo <duration>', 'latency objective, such as 50ms', durationParser('--slo'))
     .option(
@@ -77,13 +97,16 @@ export function addObjectiveOptions(command: Command, defaultDuration: string): 
       'share of requests that must be within the SLO',
       parsePercentile,
       defaultPercentile,
-    )
-    .option(
-      '--duration <duration>',
-      `how long to run (default: ${defaultDuration})`,
-      durationParser('--duration'),
-      parseDurationMs(defaultDuration, '--duration'),
     );
+}
+
+export function addObjectiveOptions(command: Command, defaultDuration: string): Command {
+  return addSloOptions(command).option(
+    '--duration <duration>',
+    `how long to run (default: ${defaultDuration})`,
+    durationParser('--duration'),
+    parseDurationMs(defaultDuration, '--duration'),
+  );
 }
 
 export function addOutputOptions(command: Command): Command {
@@ -95,7 +118,7 @@ export function addOutputOptions(command: Command): Command {
 
 export const scalerHelp = `what turns the knobs: ${scalerForms}`;
 
-export function sloFrom(options: ObjectiveCliOptions): Slo {
+export function sloFrom(options: Pick<ObjectiveCliOptions, 'slo' | 'percentile'>): Slo {
   return makeSlo(options.slo, options.percentile);
 }
 

@@ -5,8 +5,8 @@ import type { ProfileReport } from '../scaling/scaler.ts';
 import { formatMs, formatPerS, parseDurationMs } from '../units.ts';
 import { measurePoints } from './measure-points.ts';
 import type { OpenedModel } from './open-model.ts';
-import type { EngineCliOptions, OutputCliOptions } from './options.ts';
-import { addEngineOptions, durationParser } from './options.ts';
+import type { ModelCliOptions, OutputCliOptions } from './options.ts';
+import { addEngineOptions, addInputOption, durationParser } from './options.ts';
 import type { CurveReport } from './profile-estimate.ts';
 import { describeCurve, measureCurve, writeCurvePlot } from './profile-estimate.ts';
 import { measureSurface, writeSurface } from './profile-surface.ts';
@@ -14,7 +14,7 @@ import { keepProfile } from './profiles.ts';
 import { renderTable } from './text-table.ts';
 import { withModel } from './with-model.ts';
 
-type ProfileCliOptions = EngineCliOptions &
+type ProfileCliOptions = ModelCliOptions &
   Pick<OutputCliOptions, 'json' | 'quiet'> & {
     readonly pointTime: number;
     readonly estimate?: boolean;
@@ -40,6 +40,7 @@ export function profileCommand(): Command {
       'measure batch sizes by instances, and write them as CSV for simulate and plan',
     );
   addEngineOptions(command);
+  addInputOption(command);
   return command
     .option('--json', 'print one JSON object on standard output')
     .option('--quiet', 'show no progress')

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { verdictExitCodes } from './exit-codes.ts';
-import type { EngineCliOptions, ObjectiveCliOptions, OutputCliOptions } from './options.ts';
+import type { ModelCliOptions, ObjectiveCliOptions, OutputCliOptions } from './options.ts';
 import {
   addEngineOptions,
+  addInputOption,
   addObjectiveOptions,
   addOutputOptions,
   scalerHelp,
@@ -13,7 +14,7 @@ import { runScaler } from './run-scaler.ts';
 import { writeTimeSeries } from './time-series.ts';
 import { withModel } from './with-model.ts';
 
-type RunCliOptions = EngineCliOptions &
+type RunCliOptions = ModelCliOptions &
   ObjectiveCliOptions &
   OutputCliOptions & { readonly scaler: string };
 
@@ -25,6 +26,7 @@ export function runCommand(): Command {
     .option('--scaler <name>', scalerHelp, 'auto');
   addObjectiveOptions(command, '60s');
   addEngineOptions(command);
+  addInputOption(command);
   addOutputOptions(command);
   return command
     .addHelpText(

@@ -2,7 +2,7 @@ import { DnnScalerError } from '../errors.ts';
 import { Interrupts, noteHungThread } from './interrupt.ts';
 import type { OpenedModel } from './open-model.ts';
 import { openModel } from './open-model.ts';
-import type { EngineCliOptions } from './options.ts';
+import type { ModelCliOptions } from './options.ts';
 
 /**
  * Opens a model, lets `use` work with it, and closes it whatever happens. A signal that comes while
@@ -10,7 +10,7 @@ import type { EngineCliOptions } from './options.ts';
  */
 export async function withModel<T>(
   model: string,
-  options: EngineCliOptions,
+  options: ModelCliOptions,
   quiet: boolean,
   use: (opened: OpenedModel, interrupts: Interrupts) => Promise<T>,
 ): Promise<T> {

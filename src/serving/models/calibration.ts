@@ -20,6 +20,7 @@ export class Calibration {
   #loop: ClosedLoop<Row> | undefined;
   #outstanding = 1;
   #settled: (() => void) | undefined;
+  #onSettledRow: (() => void) | undefined;
 
   constructor() {
     this.listener = {
@@ -62,13 +63,26 @@ export class Calibration {
             end(false);
           }
           settled();
+          this.#onSettledRow?.();
         });
       });
       this.#loop.setOutstanding(this.#outstanding);
     });
-    this.#loop?.stop();
     this.#settled = undefined;
+    await this.#stopLoop();
     return hasSettled;
+  }
+
+  /** Resolves when its last row is answered: from then on all rows are clients'. */
+  #stopLoop(): Promise<void> {
+    const loop = this.#loop as ClosedLoop<Row>;
+    loop.stop();
+    return new Promise((resolve) => {
+      this.#onSettledRow = () => {
+        if (loop.outstanding === 0) resolve();
+      };
+      this.#onSettledRow();
+    });
   }
 }
 

@@ -5,11 +5,7 @@ import { elementCount } from '../../tensor/dtype.ts';
  * The `count` largest values of each row as BYTES `value:index[:label]`, shape [rows, count]: the
  * protocol's classification. Fewer when a row has fewer values; equal values by index.
  */
-export function classify(
-  tensor: WireTensor,
-  count: number,
-  labels: readonly string[],
-): WireTensor {
+export function classify(tensor: WireTensor, count: number, labels: readonly string[]): WireTensor {
   const [rows = 1] = tensor.shape;
   const perRow = elementCount(tensor.shape.slice(1));
   const kept = Math.min(count, perRow);
@@ -44,9 +40,7 @@ function largest(
 
 function numbersOf({ datatype, data }: WireTensor): ArrayLike<number | bigint> {
   const stored = data as ArrayLike<number | bigint>;
-  return datatype === 'FP16'
-    ? Array.from(stored as ArrayLike<number>, halfValue)
-    : stored;
+  return datatype === 'FP16' ? Array.from(stored as ArrayLike<number>, halfValue) : stored;
 }
 
 /** The number that the bits of an IEEE half stand for. */

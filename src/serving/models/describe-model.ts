@@ -68,9 +68,7 @@ export function configOf(
     max_batch_size: batches ? declaredMaxBatchSize : 0,
     input: signature.inputs.map(tensor),
     output: signature.outputs.map(tensor),
-    instance_group: [
-      { name, kind: onGpu ? 'KIND_GPU' : 'KIND_CPU', count: point?.instances ?? 0 },
-    ],
+    instance_group: [{ name, kind: onGpu ? 'KIND_GPU' : 'KIND_CPU', count: point?.instances ?? 0 }],
     parameters: Object.fromEntries(
       Object.entries(parameters).map(([key, value]) => [key, { string_value: value }]),
     ),

@@ -3,6 +3,7 @@ import type { PreprocessingHint, PreprocessingName } from '../../datasets/image-
 import { preprocessingHints } from '../../datasets/image-signature.ts';
 import { providers } from '../../engines/onnx/providers.ts';
 import { DnnScalerError } from '../../errors.ts';
+import type { LoadOptions } from '../../oip/data-plane.ts';
 import { makeSlo } from '../../slo.ts';
 import type { Slo } from '../../slo.ts';
 import { parseDurationMs } from '../../units.ts';
@@ -66,6 +67,20 @@ export function parseModelConfig(text: string, where: string): ModelConfigFile {
     throw new DnnScalerError('invalid-argument', message);
   }
   return parsed.data;
+}
+
+/**
+ * The configuration in force: what came with the request, else what is stored, else nothing.
+ *
+ * @throws DnnScalerError as `parseModelConfig` does
+ */
+export function configOf(
+  { config }: LoadOptions,
+  stored: string | undefined,
+  where: string,
+): ModelConfigFile {
+  if (config !== undefined) return parseModelConfig(config, 'config');
+  return stored === undefined ? {} : parseModelConfig(stored, where);
 }
 
 /**

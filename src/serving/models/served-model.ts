@@ -132,7 +132,11 @@ export class ServedModel {
   }
 
   /** Answers a request for one encoded image. */
-  inferImage(request: Omit<InferRequest, 'inputs'>, image: Uint8Array, done: InferDone): () => void {
+  inferImage(
+    request: Omit<InferRequest, 'inputs'>,
+    image: Uint8Array,
+    done: InferDone,
+  ): () => void {
     return this.#inferImages(request, [image], done);
   }
 
@@ -184,7 +188,11 @@ export class ServedModel {
     const run = (rows: readonly Row[]): void => {
       if (isOver) return;
       if (rows.length > maxRowsPerRequest) {
-        throw invalidArgument('a request', `must have at most ${maxRowsPerRequest} rows`, rows.length);
+        throw invalidArgument(
+          'a request',
+          `must have at most ${maxRowsPerRequest} rows`,
+          rows.length,
+        );
       }
       const preparedMs = clock.nowMs();
       const expiresMs = expiry(request.parameters, startMs);

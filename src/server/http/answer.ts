@@ -1,0 +1,104 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../../clock.ts';
+import { errorAnswer } from './status.ts';
+
+/** How answers are written, for the whole server. */
+export interface Answering {
+  readonly clock: Clock;
+  readonly writeTimeoutMs: number;
+  /** True once the server is stopping: connections then end with their next answer. */
+  isStopping: boolean;
+}
+
+const jsonType = 'application/json';
+/** Up to here, copying pieces into one costs less than writing them one by one. */
+const joinedBytes = 64 * 2 ** 10;
+/** How long a body that nobody wants may keep coming after its answer. */
+const lingerMs = 2000;
+
+/**
+ * Answers a request; does nothing when the client has left or has been answered.
+ *
+ * @param parts of the body, in order, `byteLength` bytes in all; must stay unchanged until sent
+ */
+export function answer(
+  answering: Answering,
+  reply: FastifyReply,
+  status: number,
+  headers: OutgoingHttpHeaders,
+  parts: readonly Uint8Array[],
+  byteLength: number,
+): void {
+  const response = reply.raw;
+  reply.hijack();
+  if (response.headersSent || response.destroyed) return;
+  headers['content-length'] = byteLength;
+  const traceparent = traceparentOf(reply.request.raw);
+  if (traceparent !== undefined) headers.traceparent = traceparent;
+  if (answering.isStopping) headers.connection = 'close';
+  response.writeHead(status, headers);
+  if (parts.length <= 1) {
+    response.end(parts[0]);
+  } else if (byteLength <= joinedBytes) {
+    response.end(Buffer.concat(parts, byteLength));
+  } else {
+    response.cork();
+    for (const part of parts) response.write(part);
+    response.end();
+  }
+  dropSlowReader(answering, response);
+  dropUnwantedBody(answering, reply.request.raw);
+}
+
+/** Answers with a value as JSON. */
+export function answerJson(
+  answering: Answering,
+  reply: FastifyReply,
+  value: unknown,
+  status = 200,
+): void {
+  const body = Buffer.from(JSON.stringify(value));
+  answer(answering, reply, status, { 'content-type': jsonType }, [body], body.byteLength);
+}
+
+/** Answers with an error, whatever was thrown; faults of the server are logged. */
+export function answerError(
+  answering: Answering,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  thrown: unknown,
+): void {
+  const { status, message, headers } = errorAnswer(thrown);
+  if (status === 500) request.log.error({ err: thrown }, message);
+  const body = Buffer.from(JSON.stringify({ error: message }));
+  const all = { ...headers, 'content-type': jsonType };
+  answer(answering, reply, status, all, [body], body.byteLength);
+}
+
+/** The W3C trace context of a request, when it has a valid one. */
+export function traceparentOf(request: IncomingMessage): string | undefined {
+  const value = request.headers.traceparent;
+  const pattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+  return typeof value === 'string' && pattern.test(value) ? value : undefined;
+}
+
+/** Ends a connection whose client does not read what it asked for. */
+function dropSlowReader(answering: Answering, response: ServerResponse): void {
+  const { socket } = response;
+  // When Node has the answer off its hands it sets the timeout for idle connections.
+  if (socket !== null && socket.writableLength > 0) socket.setTimeout(answering.writeTimeoutMs);
+}
+
+/** Ends a connection that goes on sending a body, which Node discards, after its request was refused. */
+function dropUnwantedBody({ clock }: Answering, request: IncomingMessage): void {
+  const { headers } = request;
+  const hasBody =
+    headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+  if (request.complete || !hasBody) return;
+  // Closing at once could reset the connection before the client has read the answer.
+  const timer = clock.setTimer(lingerMs, () => {
+    if (!request.complete) request.socket.destroy();
+  });
+  request.once('close', () => clock.clearTimer(timer));
+}

@@ -1,0 +1,195 @@
+import type { IncomingMessage } from 'node:http';
+import type { Transform } from 'node:stream';
+import { createGunzip, createInflate } from 'node:zlib';
+import { DnnScalerError, toDnnScalerError } from '../../errors.ts';
+import { HttpProblem } from './status.ts';
+
+export interface BodyReading {
+  /** Bytes before and after decompression. */
+  readonly maxBytes: number;
+  /** Called before bytes are kept; throws to refuse them. */
+  readonly hold: (bytes: number) => void;
+  /**
+   * The body is placed so that its byte of this index has an address that every tensor type can be
+   * viewed at.
+   */
+  readonly alignAt: number;
+}
+
+export type BodyDone = (error: Error | null, body: Uint8Array<ArrayBuffer>) => void;
+
+const noBytes = new Uint8Array(0);
+/** Bytes of the widest tensor element. */
+const alignment = 8;
+
+/**
+ * Reads and decompresses a request's body. A body of declared length is copied once, from the
+ * socket's chunks to its place.
+ *
+ * @param done called exactly once: with an HttpProblem 413 (too long) or 501 (encoding), a
+ *   DnnScalerError `cancelled` (the client left), `invalid-argument` (broken compression), or what
+ *   `hold` threw
+ */
+export function readBody(request: IncomingMessage, reading: BodyReading, done: BodyDone): void {
+  let inflate: Transform | undefined;
+  try {
+    inflate = decompressor(request.headers['content-encoding']);
+  } catch (error) {
+    done(error as Error, noBytes);
+    return;
+  }
+  if (inflate === undefined) {
+    receive(request, reading, done);
+    return;
+  }
+  receive(request, { ...reading, alignAt: 0 }, (error, compressed) => {
+    if (error === null) decompress(inflate, compressed, reading, done);
+    else done(error, noBytes);
+  });
+}
+
+function decompressor(encoding: string | undefined): Transform | undefined {
+  switch (encoding?.trim().toLowerCase()) {
+    case undefined:
+    case '':
+    case 'identity':
+      return undefined;
+    case 'gzip':
+    case 'x-gzip':
+      return createGunzip();
+    case 'deflate':
+      return createInflate();
+    default: {
+      const message = `content-encoding must be gzip or deflate; received ${JSON.stringify(encoding)}`;
+      throw new HttpProblem(501, message, { 'accept-encoding': 'gzip, deflate' });
+    }
+  }
+}
+
+function incomplete(): DnnScalerError {
+  return new DnnScalerError('cancelled', 'the client left before its request was complete');
+}
+
+function tooLong(maxBytes: number): HttpProblem {
+  return new HttpProblem(413, `the body must have at most ${maxBytes} bytes`);
+}
+
+function receive(request: IncomingMessage, reading: BodyReading, done: BodyDone): void {
+  const length = request.headers['content-length'];
+  let body: GrowingBody;
+  try {
+    // The HTTP parser has checked that the header is a number, and that the body will be as long.
+    body = new GrowingBody(reading, length === undefined ? undefined : Number(length));
+  } catch (error) {
+    done(error as Error, noBytes);
+    return;
+  }
+  const finish = (error: Error | null, bytes = noBytes): void => {
+    request.off('data', onData).off('end', onEnd).off('close', onClose);
+    done(error, bytes);
+  };
+  const onData = (chunk: Buffer): void => {
+    try {
+      body.add(chunk);
+    } catch (error) {
+      finish(error as Error);
+      // What is still to come is thrown away as it arrives.
+      request.resume();
+    }
+  };
+  const onEnd = (): void => {
+    let bytes: Uint8Array<ArrayBuffer>;
+    try {
+      bytes = body.bytes();
+    } catch (error) {
+      finish(error as Error);
+      return;
+    }
+    finish(null, bytes);
+  };
+  const onClose = (): void => finish(incomplete());
+  request.on('data', onData).on('end', onEnd).on('close', onClose);
+  request.on('error', ignore); // 'close' follows
+}
+
+function decompress(
+  inflate: Transform,
+  compressed: Uint8Array<ArrayBuffer>,
+  reading: BodyReading,
+  done: BodyDone,
+): void {
+  let body: GrowingBody;
+  try {
+    body = new GrowingBody(reading, undefined);
+  } catch (error) {
+    done(error as Error, noBytes);
+    return;
+  }
+  inflate.on('data', (chunk: Buffer) => {
+    try {
+      body.add(chunk);
+    } catch (error) {
+      inflate.destroy(error as Error);
+    }
+  });
+  inflate.on('end', () => done(null, body.bytes()));
+  inflate.on('error', (error) => {
+    const isOurs = error instanceof HttpProblem || error instanceof DnnScalerError;
+    done(isOurs ? error : toDnnScalerError(error, 'invalid-argument'), noBytes);
+  });
+  inflate.end(compressed);
+}
+
+const firstCapacity = 64 * 2 ** 10;
+
+/** One array, as long as the body when that is known, else doubled when it is full. */
+class GrowingBody {
+  readonly #reading: BodyReading;
+  readonly #declared: number | undefined;
+  #place: Uint8Array<ArrayBuffer>;
+  #length = 0;
+
+  /** @param declared the body's length in bytes; undefined when only its end will tell */
+  constructor(reading: BodyReading, declared: number | undefined) {
+    this.#reading = reading;
+    this.#declared = declared;
+    if (declared !== undefined && declared > reading.maxBytes) throw tooLong(reading.maxBytes);
+    const capacity = declared ?? Math.min(firstCapacity, reading.maxBytes);
+    reading.hold(capacity);
+    this.#place = alignedPlace(capacity, reading.alignAt);
+  }
+
+  add(chunk: Uint8Array): void {
+    const length = this.#length + chunk.length;
+    if (length > this.#place.length) this.#grow(length);
+    this.#place.set(chunk, this.#length);
+    this.#length = length;
+  }
+
+  /** What was added. @throws DnnScalerError `cancelled` when it is less than was declared */
+  bytes(): Uint8Array<ArrayBuffer> {
+    if (this.#declared !== undefined && this.#length !== this.#declared) throw incomplete();
+    return this.#place.subarray(0, this.#length);
+  }
+
+  #grow(least: number): void {
+    const { maxBytes, hold, alignAt } = this.#reading;
+    if (least > maxBytes) throw tooLong(maxBytes);
+    const old = this.#place;
+    const capacity = Math.min(maxBytes, Math.max(least, 2 * old.length));
+    hold(capacity - old.length);
+    this.#place = alignedPlace(capacity, alignAt);
+    this.#place.set(old);
+  }
+}
+
+function alignedPlace(length: number, alignAt: number): Uint8Array<ArrayBuffer> {
+  const start = (alignment - (alignAt % alignment)) % alignment;
+  // Not zeroed, as only bytes that were written are ever read.
+  const { buffer } = Buffer.allocUnsafeSlow(length + start);
+  return new Uint8Array(buffer, start, length);
+}
+
+function ignore(): void {
+  // An error that is reported otherwise.
+}

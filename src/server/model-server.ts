@@ -1,0 +1,146 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
+import { DnnScalerError } from '../errors.ts';
+import type { ModelCatalog } from '../serving/models/model-repository.ts';
+import { ModelRepository } from '../serving/models/model-repository.ts';
+import type { FolderCatalog } from '../serving/models/folder-catalog.ts';
+import { FolderWatch } from '../serving/models/folder-watch.ts';
+import { MemoryBudget } from '../serving/models/memory-budget.ts';
+import { ModelDataPlane } from '../serving/models/model-data-plane.ts';
+import { defaultMaxPixels } from '../datasets/decode-image.ts';
+import type { GrpcServerOptions } from './grpc/index.ts';
+import { startGrpcServer } from './grpc/index.ts';
+import type { HttpServerOptions } from './http/index.ts';
+import { startHttpServer } from './http/index.ts';
+import { logModel } from './log-model.ts';
+import { ServerMetrics } from './metrics.ts';
+
+export interface ModelServerOptions {
+  readonly catalog: ModelCatalog;
+  /** Folders whose changes are followed; they must be part of the catalog. */
+  readonly watched?: readonly FolderCatalog[];
+  /** How often they are looked at, in ms. Default 2 s. */
+  readonly watchMs?: number;
+  /** Of this package. */
+  readonly version: string;
+  readonly http?: Omit<HttpServerOptions, 'metrics' | 'admin' | 'logger' | 'clock'>;
+  /** `null`: no gRPC. */
+  readonly grpc?: Omit<GrpcServerOptions, 'onFault' | 'clock'> | null;
+  /** Bytes that waiting and running requests may hold; further ones get 503. Default 1 GiB. */
+  readonly maxQueueBytes?: number;
+  /** Images of more pixels are refused. Default 134 million. */
+  readonly maxPixels?: number;
+  /** The longest search for a model's operating point before it is ready. Default 20 s; 0: none. */
+  readonly calibrateMs?: number;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+}
+
+/** A server that listens; models may still be loading. */
+export interface ModelServer {
+  /** Such as `http://127.0.0.1:8000`. */
+  readonly httpUrl: string;
+  /** Such as `127.0.0.1:8001`; null without gRPC. */
+  readonly grpcTarget: string | null;
+  readonly repository: ModelRepository;
+  /** Resolves once every model has been tried, with the names of those that could not be loaded. */
+  readonly loaded: Promise<readonly string[]>;
+  /** Stops accepting, answers what was accepted, releases everything. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+const defaultMaxQueueBytes = 2 ** 30;
+
+/**
+ * Starts the inference server: one data plane under HTTP and gRPC. Listens at once, so that
+ * liveness and readiness can be asked while models load.
+ *
+ * @throws DnnScalerError for options out of range or an address that cannot be listened on; nothing
+ *   is left running then
+ */
+export async function startModelServer(options: ModelServerOptions): Promise<ModelServer> {
+  const { catalog, logger, clock = systemClock } = options;
+  const metrics = new ServerMetrics(clock);
+  const budget = new MemoryBudget(options.maxQueueBytes ?? defaultMaxQueueBytes);
+  const repository = new ModelRepository(catalog, {
+    clock,
+    budget,
+    maxPixels: options.maxPixels ?? defaultMaxPixels,
+    calibrateMs: options.calibrateMs ?? 20_000,
+    listen: (name, version) => {
+      const counted = metrics.listen(name);
+      const logged = logModel(logger.child({ model: name, version }));
+      return {
+        ...counted,
+        ...logged,
+        onWindow: (report) => {
+          counted.onWindow?.(report);
+          logged.onWindow(report);
+        },
+        onPoint: (point, tookMs, error) => {
+          counted.onPoint?.(point, tookMs, error);
+          logged.onPoint(point, tookMs, error);
+        },
+      };
+    },
+  });
+  metrics.watch(repository, budget);
+  const plane = new ModelDataPlane(repository, options.version);
+  const http = await startHttpServer(plane, {
+    ...options.http,
+    logger,
+    clock,
+    metrics: () => metrics.expose(),
+    admin: {
+      getSlo: (model) => repository.get(model, '').deployment.slo,
+      setSlo: (model, slo) => {
+        repository.get(model, '').setSlo(slo);
+        logger.info({ model, slo }, 'SLO changed');
+      },
+    },
+  });
+  const grpc =
+    options.grpc === null
+      ? null
+      : await startGrpcServer(plane, {
+          ...options.grpc,
+          clock,
+          onFault: (fault) => logger.error({ err: fault }, 'a gRPC call failed'),
+        }).catch(async (thrown: unknown) => {
+          await http.stop(0);
+          throw thrown;
+        });
+
+  const tellReload = (name: string, error: DnnScalerError | null): void => {
+    if (error === null) logger.info({ model: name }, 'model loaded');
+    else logger.error({ model: name }, `model not loaded: ${error.message}`);
+  };
+  const watches = (options.watched ?? []).map(
+    (folder) => new FolderWatch(folder, repository, clock, options.watchMs ?? 2000, tellReload),
+  );
+  async function load(): Promise<readonly string[]> {
+    const failed: string[] = [];
+    await Promise.all(watches.map((watch) => watch.start()));
+    await repository.loadAll((name, error) => {
+      if (error !== null) failed.push(name);
+      tellReload(name, error);
+    });
+    plane.markLoaded();
+    return failed;
+  }
+  async function stopAll(): Promise<void> {
+    plane.markClosing();
+    for (const watch of watches) watch.stop();
+    await Promise.all([http.stop(), grpc?.stop()]);
+    await repository.close();
+  }
+  let stopping: Promise<void> | undefined;
+  return {
+    httpUrl: http.url,
+    grpcTarget: grpc?.target ?? null,
+    repository,
+    loaded: load(),
+    stop: () => (stopping ??= stopAll()),
+  };
+}

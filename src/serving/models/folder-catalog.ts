@@ -1,0 +1,119 @@
+import { readFile, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { DnnScalerError, invalidArgument } from '../../errors.ts';
+import type { LoadOptions } from '../../oip/data-plane.ts';
+import { configFileName, configOf } from './model-config.ts';
+import type { ModelConfigFile } from './model-config.ts';
+import { modelFileName, versionsIn } from './model-folder.ts';
+import type { ModelCatalog, ModelSource, ModelToServe } from './model-repository.ts';
+import { specOf } from './spec.ts';
+import type { ModelDefaults } from './spec.ts';
+import { serveUpload } from './upload.ts';
+
+/**
+ * A folder laid out as Triton's repositories are: `NAME/VERSION/model.onnx`, with `dnnscaler.json`
+ * beside the versions. The newest version is served. Read anew at each call.
+ */
+export class FolderCatalog implements ModelCatalog {
+  readonly #folder: string;
+  readonly #defaults: ModelDefaults;
+
+  constructor(folder: string, defaults: ModelDefaults) {
+    this.#folder = folder;
+    this.#defaults = defaults;
+  }
+
+  /** @throws DnnScalerError `invalid-argument` when the folder cannot be read */
+  async sources(): Promise<readonly ModelSource[]> {
+    const entries = await readdir(this.#folder, { withFileTypes: true }).catch((cause: unknown) => {
+      throw new DnnScalerError('invalid-argument', `cannot read the folder ${this.#folder}`, {
+        cause,
+      });
+    });
+    const sources: ModelSource[] = [];
+    for (const entry of entries) {
+      if (!entry.isDirectory() || entry.name.startsWith('.')) continue;
+      const folder = path.join(this.#folder, entry.name);
+      if ((await versionsIn(folder)).length === 0) continue;
+      sources.push({
+        name: entry.name,
+        read: (options) => readModelFolder(entry.name, folder, options, this.#defaults),
+      });
+    }
+    return sources;
+  }
+
+  /**
+   * What changes when a model does: the newest version's file and the configuration, by name. For
+   * telling whether to load it again.
+   */
+  async fingerprints(): Promise<ReadonlyMap<string, string>> {
+    const prints = new Map<string, string>();
+    for (const { name } of await this.sources()) {
+      const folder = path.join(this.#folder, name);
+      const [newest = ''] = await versionsIn(folder);
+      const files = [path.join(folder, newest, modelFileName), path.join(folder, configFileName)];
+      const states = await Promise.all(files.map(fileState));
+      prints.set(name, [newest, ...states].join(' '));
+    }
+    return prints;
+  }
+}
+
+async function fileState(file: string): Promise<string> {
+  const found = await stat(file).catch(() => undefined);
+  return found === undefined ? 'absent' : `${found.mtimeMs}:${found.size}`;
+}
+
+async function readModelFolder(
+  name: string,
+  folder: string,
+  options: LoadOptions,
+  defaults: ModelDefaults,
+): Promise<ModelToServe> {
+  const stored = await readText(path.join(folder, configFileName));
+  const config = configOf(options, stored, path.join(name, configFileName));
+  const labels = await labelsOf(config, folder);
+  const base = { name, config, labels, defaults };
+  const versions = await versionsIn(folder);
+  if (options.files.size > 0) return serveUpload(options.files, base, versions);
+  const [version, ...otherVersions] = versions;
+  if (version === undefined) {
+    throw new DnnScalerError('not-found', `model ${name} has no VERSION/${modelFileName} any more`);
+  }
+  const modelPath = path.join(folder, version, modelFileName);
+  return {
+    spec: specOf({ ...base, version, modelPath }),
+    otherVersions,
+    release: () => Promise.resolve(),
+  };
+}
+
+/** @throws DnnScalerError `invalid-argument` for a file outside of the folder, or not there */
+async function labelsOf(
+  { labels = [] }: ModelConfigFile,
+  folder: string,
+): Promise<readonly string[]> {
+  if (typeof labels !== 'string') return labels;
+  const file = path.resolve(folder, labels);
+  const text = isInside(folder, file) ? await readText(file) : undefined;
+  if (text === undefined) {
+    throw invalidArgument('labels', "must name a text file in the model's folder", labels);
+  }
+  return text.split(/\r?\n/).filter((line) => line !== '');
+}
+
+function isInside(folder: string, file: string): boolean {
+  const relative = path.relative(folder, file);
+  return !relative.startsWith('..') && !path.isAbsolute(relative);
+}
+
+async function readText(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const message = `cannot read ${path.basename(file)}: ${(thrown as Error).message}`;
+    throw new DnnScalerError('invalid-argument', message);
+  }
+}
