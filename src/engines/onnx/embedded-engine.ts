@@ -43,6 +43,7 @@ export class OnnxEngine implements Engine<Row, Row> {
   readonly signature: OnnxSignature;
   /** A row that the model accepts, made up unless one was given. */
   readonly knownGoodRow: Row;
+  readonly batchKey: ((row: Row) => string) | undefined;
   readonly #options: ResolvedOptions;
   readonly #model: ModelLayout;
   readonly #buffers: BufferPool;
@@ -57,6 +58,7 @@ export class OnnxEngine implements Engine<Row, Row> {
     this.isolation = options.isolation;
     this.signature = { inputs: model.inputs, outputs: model.outputs };
     this.knownGoodRow = model.knownGood;
+    this.batchKey = keyOfOpenDims(model.inputs);
     this.#options = options;
     this.#model = model;
     this.#watchdog = watchdog;
@@ -183,6 +185,15 @@ export class OnnxEngine implements Engine<Row, Row> {
     const { batchSize, instances } = point;
     return { batchSize, instances, config: sessionConfig(this.#options, point) };
   }
+}
+
+/** Rows share a batch where they agree on the dimensions that the model leaves open. */
+function keyOfOpenDims(inputs: readonly InputTensorLayout[]): ((row: Row) => string) | undefined {
+  const open = inputs.flatMap(({ declaredDims }, index) =>
+    declaredDims.includes(-1) ? [index] : [],
+  );
+  if (open.length === 0) return undefined;
+  return (row) => open.map((index) => row[index]?.dims.join('x')).join(' ');
 }
 
 /** Threads of the point if it names them, else of the options, else an even share of the cores. */
