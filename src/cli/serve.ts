@@ -4,7 +4,6 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { PreprocessingName } from '../datasets/image-signature.ts';
 import { preprocessingHints } from '../datasets/image-signature.ts';
 import { DnnScalerError, invalidArgument } from '../errors.ts';
-import { startModelServer } from '../server/model-server.ts';
 import type { ModelServer } from '../server/model-server.ts';
 import { FileCatalog, JoinedCatalog } from '../serving/models/file-catalog.ts';
 import type { NamedModel } from '../serving/models/file-catalog.ts';
@@ -156,6 +155,8 @@ async function start(
     ...(managementToken !== undefined && { managementToken }),
     ...(tls && { tls }),
   };
+  // Loaded when needed: other commands start faster without it.
+  const { startModelServer } = await import('../server/model-server.ts');
   return startModelServer({
     catalog,
     watched: folders,

@@ -1,59 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Clock } from '../../clock.ts';
-import { DnnScalerError } from '../../errors.ts';
 import { Random } from '../../random.ts';
-import { VirtualClock } from '../../simulator/virtual-clock.ts';
 import { makeSlo } from '../../slo.ts';
-import { poissonArrivals, traceArrivals, uniformArrivals } from '../../workload/arrivals.ts';
-import { syntheticSource } from '../../workload/row-source.ts';
+import { poissonArrivals, traceArrivals } from '../../workload/arrivals.ts';
 import type { LoadResult } from './load-result.ts';
-import type { LoadPattern, LoadRunOptions } from './load-run.ts';
-import { LoadRun } from './load-run.ts';
-import type { LoadOutcome, LoadTarget } from './load-target.ts';
-
-const answered: LoadOutcome = { kind: 'answered' };
-const shed: LoadOutcome = { kind: 'shed', error: new DnnScalerError('unavailable', 'full') };
-const broken: LoadOutcome = {
-  kind: 'failed',
-  reason: 'HTTP 500',
-  error: new DnnScalerError('internal', 'oh'),
-  isRefusal: false,
-};
-const refused: LoadOutcome = {
-  kind: 'failed',
-  reason: 'HTTP 400',
-  error: new DnnScalerError('invalid-argument', 'the server answered 400 with: bad shape'),
-  isRefusal: true,
-};
-
-/** What a request gets, and after how long; `never` brings nothing until it is given up. */
-type Reply = readonly [outcome: LoadOutcome | 'never', afterMs: number];
-
-/** Every request alike, or by when it came: ms since the load began, and its number. */
-type Service = (sentMs: number, index: number) => Reply;
-
-function targetOf(clock: Clock, service: Service): LoadTarget<number> & { sent: number } {
-  const target = {
-    sent: 0,
-    send: (_request: number, done: (outcome: LoadOutcome) => void) => {
-      const [outcome, afterMs] = service(clock.nowMs(), target.sent);
-      target.sent += 1;
-      if (outcome === 'never') {
-        return () => {
-          clock.setTimer(0, () => {
-            done(broken);
-          });
-        };
-      }
-      clock.setTimer(afterMs, () => {
-        done(outcome);
-      });
-      return () => undefined;
-    },
-  };
-  return target;
-}
+import type { Reply, Service } from './testing/virtual-load.ts';
+import { answered, begin, broken, load, refused, shed } from './testing/virtual-load.ts';
 
 /** A server that works on one request at a time, except while it stalls. */
 function oneAtATime(serviceMs: number, stall: { fromMs: number; toMs: number }): Service {
@@ -64,60 +16,6 @@ function oneAtATime(serviceMs: number, stall: { fromMs: number; toMs: number }):
     freeMs = startMs + serviceMs;
     return [answered, freeMs - sentMs];
   };
-}
-
-const uniform = (ratePerS: number): LoadPattern => ({
-  kind: 'open',
-  arrivals: uniformArrivals(ratePerS),
-});
-
-interface Ran {
-  readonly result: LoadResult;
-  readonly clock: VirtualClock;
-  readonly target: { readonly sent: number };
-}
-
-function begin(
-  service: Service,
-  options: Partial<LoadRunOptions<number>> = {},
-  clock = new VirtualClock(),
-) {
-  const target = targetOf(clock, service);
-  const run = new LoadRun<number>({
-    target,
-    source: syntheticSource((index) => index),
-    pattern: uniform(100),
-    slo: makeSlo(50),
-    clock,
-    durationMs: 10_000,
-    timeoutMs: 5000,
-    maxInFlight: 1000,
-    windowMs: 1000,
-    ...options,
-  });
-  return { run, clock, target };
-}
-
-async function load(
-  service: Service,
-  options: Partial<LoadRunOptions<number>> = {},
-  onClock = new VirtualClock(),
-): Promise<Ran> {
-  const { run, clock, target } = begin(service, options, onClock);
-  run.start();
-  let isDone = false;
-  const done = run.finished.finally(() => {
-    isDone = true;
-  });
-  done.catch(() => undefined);
-  // The windows' timer goes on until the run has ended; promises follow a moment later.
-  while (!isDone && clock.nowMs() < 100_000) {
-    clock.runUntil(clock.nowMs() + 1000);
-    await Promise.resolve();
-    await Promise.resolve();
-    await Promise.resolve();
-  }
-  return { result: await done, clock, target };
 }
 
 describe('LoadRun in an open loop', () => {
@@ -167,14 +65,14 @@ describe('LoadRun in an open loop', () => {
   });
 
   it('gives a request up when its patience ends, and holds the wait against the server', async () => {
-    const { result, clock } = await load((_sentMs, index) =>
+    const { result } = await load((_sentMs, index) =>
       index % 2 === 0 ? ['never', 0] : [answered, 1],
     );
     expect(result).toMatchObject({ sent: 1000, answered: 500, errors: 500, verdict: 'not-held' });
     expect(result.errorsByReason).toEqual({ 'timed out': 500 });
     expect(result.latencyMs.p95).toBeCloseTo(5000, -1);
     expect(result.durationMs).toBe(10_000);
-    expect(clock.nowMs()).toBeLessThan(17_000);
+    expect(result.windows.at(-1)?.timeMs).toBe(15_000);
   });
 
   it('gives up what never got a connection too', async () => {
@@ -287,75 +185,5 @@ describe('LoadRun in an open loop', () => {
       ),
       { numRuns: 40 },
     );
-  });
-});
-
-describe('LoadRun on a generator that is too slow', () => {
-  /** Time during which no timer fires, as when the process gets no processor. */
-  class BlockedClock extends VirtualClock {
-    readonly #fromMs: number;
-    readonly #toMs: number;
-
-    constructor(fromMs: number, toMs: number) {
-      super();
-      this.#fromMs = fromMs;
-      this.#toMs = toMs;
-    }
-
-    override setTimer(delayMs: number, fire: () => void) {
-      const atMs = this.nowMs() + delayMs;
-      const isBlocked = atMs > this.#fromMs && atMs < this.#toMs;
-      return super.setTimer(isBlocked ? this.#toMs - this.nowMs() : delayMs, fire);
-    }
-  }
-
-  it('counts its own lag into latencies and says that it fell behind', async () => {
-    const { result } = await load(() => [answered, 10], {}, new BlockedClock(2000, 2500));
-    expect(result).toMatchObject({ sent: 1000, unsent: 0 });
-    expect(result.lagMs.max).toBeCloseTo(490, 0);
-    expect(result.latencyMs.max).toBeCloseTo(500, 0);
-    expect(result.sinceSentMs.p99).toBeCloseTo(10, 1);
-    expect(result.notes.join()).toMatch(/the generator fell behind: 1% of the requests left/);
-  });
-
-  it('drops what it could only send more than a second late, and counts it as missed', async () => {
-    const { result } = await load(() => [answered, 10], {}, new BlockedClock(2000, 5000));
-    expect(result.unsent).toBeGreaterThan(190);
-    expect(result.sent + result.unsent).toBe(1000);
-    expect(result.lagMs.max).toBeLessThanOrEqual(1000);
-    expect(result.sloAttainment).toBeCloseTo((result.sent - 105) / 1000, 1);
-    expect(result.verdict).toBe('not-held');
-    expect(result.notes.join()).toMatch(/arrivals were not sent, being over 1000 ms late/);
-  });
-});
-
-describe('LoadRun in a closed loop', () => {
-  const closed = (concurrency: number) => ({
-    pattern: { kind: 'closed', concurrency } as const,
-    maxInFlight: concurrency,
-  });
-
-  it('keeps as many requests under way as asked for', async () => {
-    const { result } = await load(() => [answered, 20], closed(4));
-    expect(result.throughputPerS).toBeCloseTo(200, 6);
-    expect(result.latencyMs.p99).toBe(20);
-    expect(result.lagMs.max).toBeNaN();
-    expect(result.verdict).toBe('held');
-  });
-
-  it('pauses after what was not answered instead of hammering', async () => {
-    const { result, target } = await load(() => [shed, 1], closed(1));
-    expect(target.sent).toBeGreaterThan(90);
-    expect(target.sent).toBeLessThan(101);
-    expect(result.shed).toBe(target.sent);
-  });
-
-  it('leaves the warm-up out', async () => {
-    const { result } = await load((sentMs) => [answered, sentMs < 1000 ? 500 : 10], {
-      ...closed(1),
-      warmupMs: 1000,
-    });
-    expect(result.latencyMs.max).toBe(10);
-    expect(result.sent).toBe(1000);
   });
 });

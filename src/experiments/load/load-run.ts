@@ -68,7 +68,8 @@ export class LoadRun<Request> {
   #state: 'new' | 'sending' | 'draining' | 'ended' = 'new';
   #hasMoreArrivals: boolean;
   #startMs = 0;
-  #sendingEndMs = Infinity;
+  /** How long requests were sent, warm-up included; infinite while they still are. */
+  #sentForMs = Infinity;
   #windowStartMs = 0;
   /** Since the load began, and nothing but them; undefined once anything else came. */
   #refusals: number | undefined = 0;
@@ -97,7 +98,7 @@ export class LoadRun<Request> {
       const totalMs = warmupMs + durationMs;
       const arrivals = new ScheduledArrivals(pattern.arrivals, totalMs, (end) => {
         this.#hasMoreArrivals = false;
-        if (end === 'ran-out') this.#endSending(this.#startMs + arrivals.latestMs);
+        if (end === 'ran-out') this.#endSending(arrivals.latestMs);
         this.#endIfDone();
       });
       this.#open = new OpenLoop(source, arrivals, clock, (request, settled) => {
@@ -130,7 +131,7 @@ export class LoadRun<Request> {
     this.#state = 'sending';
     this.#startMs = this.#windowStartMs = clock.nowMs();
     this.#endTimer = clock.setTimer(totalMs, () => {
-      this.#endSending(this.#startMs + totalMs);
+      this.#endSending(totalMs);
       this.#endIfDone();
     });
     this.#armWindow();
@@ -145,7 +146,7 @@ export class LoadRun<Request> {
     if (this.#state !== 'sending' && this.#state !== 'draining') return;
     this.#open?.stop();
     this.#hasMoreArrivals = false;
-    this.#endSending(clock.nowMs());
+    this.#endSending(this.elapsedMs);
     clock.clearTimer(this.#endTimer);
     this.#endTimer = clock.setTimer(graceMs, () => {
       this.#finish();
@@ -204,10 +205,10 @@ export class LoadRun<Request> {
     return true;
   }
 
-  #endSending(atMs: number): void {
+  #endSending(sentForMs: number): void {
     if (this.#state !== 'sending') return;
     this.#state = 'draining';
-    this.#sendingEndMs = atMs;
+    this.#sentForMs = sentForMs;
     this.#closed?.stop();
   }
 
@@ -221,7 +222,7 @@ export class LoadRun<Request> {
     const { maxInFlight } = this.#options;
     this.#resolve(
       summarizeLoad(this.#tally, {
-        durationMs: Math.max(0, this.#sendingEndMs - this.#startMs - this.#warmupMs),
+        durationMs: Math.max(0, this.#sentForMs - this.#warmupMs),
         warmupMs: this.#warmupMs,
         windows: [...this.#windows],
         maxInFlight,
@@ -268,6 +269,6 @@ export class LoadRun<Request> {
 
   /** Whether a time lies within the measured part of the load. */
   #isMeasured(timeMs: number): boolean {
-    return timeMs >= this.#startMs + this.#warmupMs && timeMs <= this.#sendingEndMs;
+    return timeMs >= this.#startMs + this.#warmupMs && timeMs <= this.#startMs + this.#sentForMs;
   }
 }

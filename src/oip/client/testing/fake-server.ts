@@ -37,7 +37,7 @@ export class FakeServer {
   }
 
   static async start(options: FakeServerOptions = {}): Promise<FakeServer> {
-    const { infer = (_request, response) => response.end(goodAnswer) } = options;
+    const { infer = answerWell } = options;
     const documents: Readonly<Record<string, unknown>> = {
       '/v2': { name: 'fake', version: '1.0', extensions: ['binary_tensor_data'] },
       '/v2/health/live': {},
@@ -82,6 +82,10 @@ export class FakeServer {
       this.#server.closeAllConnections();
     });
   }
+}
+
+function answerWell(_request: ReceivedRequest, response: ServerResponse): void {
+  response.end(goodAnswer);
 }
 
 /** Answers with an error as the protocol has them. */

@@ -1,0 +1,267 @@
+import { once } from 'node:events';
+import { gzipSync } from 'node:zlib';
+import { status } from '@grpc/grpc-js';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Random } from '../../random.ts';
+import { FakeDataPlane } from '../http/testing/fake-data-plane.ts';
+import type { GrpcLimits } from './options.ts';
+import type { GrpcServer } from './server.ts';
+import { startGrpcServer } from './server.ts';
+import { echoRequest, failure, TestClient, until } from './testing/client.ts';
+import {
+  closed,
+  endStream,
+  frame,
+  headers,
+  message,
+  open,
+  preface,
+  reset,
+  settings,
+  settingsAck,
+} from './testing/http2-frames.ts';
+
+const inferPath = '/inference.GRPCInferenceService/ModelInfer';
+const streamPath = '/inference.GRPCInferenceService/ModelStreamInfer';
+const hello = Buffer.concat([preface, settings, settingsAck]);
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+async function start(limits: Partial<GrpcLimits> = {}): Promise<{
+  plane: FakeDataPlane;
+  server: GrpcServer;
+  client: TestClient;
+}> {
+  const plane = new FakeDataPlane();
+  const server = await startGrpcServer(plane, { port: 0, limits });
+  const client = new TestClient(server.target);
+  closers.push(
+    () => client.close(),
+    () => server.stop(0),
+  );
+  return { plane, server, client };
+}
+
+async function expectHealthy({ server, client }: Awaited<ReturnType<typeof start>>): Promise<void> {
+  await until(() => server.openCalls() === 0);
+  expect(server.heldBytes()).toBe(0);
+  expect(await client.call('ModelInfer', echoRequest([3]))).toMatchObject({
+    raw_output_contents: [Buffer.from(Float32Array.of(3).buffer)],
+  });
+}
+
+describe('a server under abuse', () => {
+  it('outlives calls that are reset at any moment', async () => {
+    const started = await start();
+    const { plane, server } = started;
+    const request = Buffer.concat([Buffer.from([0x0a, 4]), Buffer.from('held')]);
+    const paths = [inferPath, streamPath, '/no/Such', '/grpc.health.v1.Health/Watch'];
+    for (const end of ['reset', 'close', 'half-close'] as const) {
+      const socket = await open(server.port);
+      const frames = [hello];
+      paths.forEach((path, index) => {
+        for (const type of ['application/grpc', 'text/html']) {
+          const stream = 1 + 4 * index + (type === 'text/html' ? 2 : 0);
+          frames.push(headers(stream, path, { 'content-type': type }));
+          frames.push(message(stream, request, path === streamPath ? 0 : endStream));
+          if (end === 'reset') frames.push(reset(stream));
+        }
+      });
+      socket.write(Buffer.concat(frames));
+      if (end === 'half-close') socket.end();
+      if (end === 'close') await until(() => plane.pending.length > 0);
+      if (end !== 'half-close') socket.destroy();
+      await closed(socket);
+    }
+    await expectHealthy(started);
+    expect(plane.pending.every(({ isCancelled }) => isCancelled())).toBe(true);
+  });
+
+  it('outlives garbage, before and after the handshake and inside of frames', async () => {
+    const started = await start({ handshakeTimeoutMs: 200 });
+    const random = new Random(4);
+    const noise = (length: number): Buffer =>
+      Buffer.from(Array.from({ length }, () => random.integer(256)));
+    const request = Buffer.concat([Buffer.from([0x0a, 4]), Buffer.from('echo')]);
+    const good = Buffer.concat([hello, headers(1, inferPath), message(1, request, endStream)]);
+    for (let i = 0; i < 300; i += 1) {
+      const socket = await open(started.server.port);
+      if (i % 3 === 0) socket.write(noise(1 + random.integer(100)));
+      else if (i % 3 === 1) socket.write(Buffer.concat([hello, noise(1 + random.integer(100))]));
+      else {
+        const bad = Buffer.from(good);
+        for (let edit = 1 + random.integer(4); edit > 0; edit -= 1) {
+          bad[preface.byteLength + random.integer(bad.byteLength - preface.byteLength)] =
+            random.integer(256);
+        }
+        socket.write(bad);
+      }
+      socket.end();
+      await closed(socket);
+    }
+    await expectHealthy(started);
+  });
+
+  it('answers mutated messages, each with a status', async () => {
+    const started = await start();
+    const random = new Random(5);
+    const { port } = started.server;
+    const request = Buffer.concat([
+      Buffer.from([0x0a, 4]),
+      Buffer.from('echo'),
+      Buffer.from([0x2a, 13, 0x0a, 1, 0x78, 0x12, 4]),
+      Buffer.from('FP32'),
+      Buffer.from([0x1a, 1, 2, 0x3a, 8, 0, 0, 0, 0, 0, 0, 0, 0]),
+    ]);
+    const socket = await open(port);
+    socket.write(hello);
+    for (let i = 0; i < 1000; i += 1) {
+      const bad = Buffer.from(request);
+      for (let edit = random.integer(4); edit > 0; edit -= 1) {
+        bad[random.integer(bad.byteLength)] = random.integer(256);
+      }
+      const stream = 1 + 2 * i;
+      socket.write(Buffer.concat([headers(stream, inferPath), message(stream, bad, endStream)]));
+      if (i % 100 === 99) await until(() => started.server.openCalls() === 0);
+    }
+    expect(socket.destroyed).toBe(false);
+    socket.destroy();
+    await expectHealthy(started);
+  });
+
+  it('closes connections that never say hello', async () => {
+    const started = await start({ handshakeTimeoutMs: 100 });
+    const silent = await open(started.server.port);
+    const slow = await open(started.server.port);
+    slow.write(preface.subarray(0, 10));
+    await Promise.all([closed(silent), closed(slow)]);
+    await expectHealthy(started);
+  });
+
+  it('ends calls whose requests do not arrive whole', async () => {
+    const started = await start({ requestTimeoutMs: 200 });
+    const { server } = started;
+    const socket = await open(server.port);
+    const part = frame(0, 0, 3, Buffer.from([0, 0, 0, 0, 100, 1, 2, 3]));
+    const streamPart = frame(0, 0, 5, Buffer.from([0, 0, 0, 0, 100, 1, 2, 3]));
+    socket.write(Buffer.concat([hello, headers(1, inferPath), headers(3, inferPath), part]));
+    socket.write(Buffer.concat([headers(5, streamPath), streamPart, headers(7, streamPath)]));
+    await until(() => server.openCalls() === 4);
+    // The stream that has begun nothing may stay.
+    await until(() => server.openCalls() === 1);
+    expect(server.heldBytes()).toBe(0);
+    socket.destroy();
+    await expectHealthy(started);
+  });
+
+  it('leaves requests alone that take long to answer', async () => {
+    const started = await start({ requestTimeoutMs: 40 });
+    const { plane, client } = started;
+    const stream = client.stream();
+    stream.write(echoRequest([1], { model_name: 'held' }));
+    const answer = client.call('ModelInfer', echoRequest([1], { model_name: 'held' }));
+    await until(() => plane.pending.length === 2);
+    const later = client.call('ModelInfer', echoRequest([1], { model_name: 'held' }), {
+      deadlineMs: 200,
+    });
+    await failure(later);
+    for (const { answer: give } of plane.pending) give();
+    expect(await answer).toMatchObject({ model_name: 'held' });
+    const [response] = (await once(stream, 'data')) as [object];
+    expect(response).toMatchObject({ error_message: '' });
+    stream.end();
+    await expectHealthy(started);
+  });
+
+  it('refuses messages that are too long, as sent or unpacked', async () => {
+    const started = await start({ maxMessageBytes: 10_000 });
+    const { client, server } = started;
+    const long = echoRequest(new Array<number>(5000).fill(0));
+    expect((await failure(client.call('ModelInfer', long))).code).toBe(status.RESOURCE_EXHAUSTED);
+    const packed = gzipSync(Buffer.alloc(1_000_000));
+    const socket = await open(server.port);
+    const received: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    const call = headers(1, inferPath, { 'grpc-encoding': 'gzip' });
+    socket.write(Buffer.concat([hello, call, message(1, packed, endStream, true)]));
+    await until(() => Buffer.concat(received).includes('decompresses'));
+    socket.destroy();
+    await expectHealthy(started);
+  });
+
+  it('takes compressed requests', async () => {
+    const { plane, server } = await start();
+    const socket = await open(server.port);
+    const request = gzipSync(Buffer.concat([Buffer.from([0x0a, 4]), Buffer.from('echo')]));
+    const call = headers(1, inferPath, { 'grpc-encoding': 'gzip' });
+    socket.write(Buffer.concat([hello, call, message(1, request, endStream, true)]));
+    await until(() => plane.lastRequest?.modelName === 'echo');
+    socket.destroy();
+  });
+
+  it('refuses calls beyond what all may hold, and gives back what they held', async () => {
+    const limits = { maxMessageBytes: 40_000, maxBufferedBytes: 100_000 };
+    const started = await start(limits);
+    const { client, plane, server } = started;
+    const request = echoRequest(new Array<number>(9000).fill(0), { model_name: 'held' });
+    const waiting = [1, 2].map(() => client.call('ModelInfer', request));
+    await until(() => plane.pending.length === 2);
+    expect(server.heldBytes()).toBeGreaterThan(72_000);
+    const { code, details } = await failure(client.call('ModelInfer', request));
+    expect(code).toBe(status.UNAVAILABLE);
+    expect(details).toMatch(/hold too much memory/);
+    for (const { answer } of plane.pending) answer();
+    await Promise.all(waiting);
+    await expectHealthy(started);
+
+    const stream = client.stream();
+    stream.resume();
+    for (let i = 0; i < 50; i += 1) {
+      stream.write(echoRequest(new Array<number>(9000).fill(0)));
+      await once(stream, 'data');
+    }
+    stream.end();
+    await expectHealthy(started);
+  });
+
+  it('counts a compressed call as what it may unpack to', async () => {
+    const started = await start({ maxMessageBytes: 40_000, maxBufferedBytes: 100_000 });
+    const { server } = started;
+    const socket = await open(server.port);
+    const part = (stream: number): Buffer =>
+      Buffer.concat([
+        headers(stream, inferPath, { 'grpc-encoding': 'gzip' }),
+        frame(0, 0, stream, Buffer.from([1, 0, 0, 0, 100, 0x1f, 0x8b])),
+      ]);
+    socket.write(Buffer.concat([hello, part(1), part(3)]));
+    await until(() => server.heldBytes() === 80_000);
+    socket.write(part(5));
+    await until(() => server.openCalls() === 2);
+    socket.destroy();
+    await expectHealthy(started);
+  });
+
+  it('refuses requests beyond those in work at once', async () => {
+    const started = await start({ maxConcurrentRequests: 1 });
+    const { client, plane } = started;
+    const request = echoRequest([1], { model_name: 'held' });
+    const waiting = client.call('ModelInfer', request);
+    await until(() => plane.pending.length === 1);
+    expect((await failure(client.call('ModelInfer', request))).code).toBe(status.UNAVAILABLE);
+    plane.pending[0]!.answer();
+    await waiting;
+    await expectHealthy(started);
+  });
+
+  it('closes connections beyond its bound', async () => {
+    const { server } = await start({ maxConnections: 2 });
+    const sockets = [await open(server.port), await open(server.port)];
+    const extra = await open(server.port);
+    await closed(extra);
+    expect(sockets.every((socket) => !socket.destroyed)).toBe(true);
+    for (const socket of sockets) socket.destroy();
+  });
+});
