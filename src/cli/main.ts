@@ -1,34 +1,34 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { toDnnScalerError } from '../errors.ts';
-import { compareCommand } from './compare.ts';
 import { errorExitCodes } from './exit-codes.ts';
 import { leaveIfHung } from './interrupt.ts';
-import { estimateCommand } from './estimate.ts';
-import { loadCommand } from './load.ts';
-import { planCommand } from './plan.ts';
 import { packageVersion } from './package-version.ts';
-import { profileCommand } from './profile.ts';
-import { reproduceCommand } from './reproduce.ts';
-import { runCommand } from './run.ts';
-import { serveCommand } from './serve.ts';
-import { simulateCommand } from './simulate.ts';
-import { zooCommand } from './zoo.ts';
 
 const usageExitCode = 2;
 
-const commands = [
-  runCommand(),
-  serveCommand(),
-  loadCommand(),
-  compareCommand(),
-  profileCommand(),
-  zooCommand(),
-  estimateCommand(),
-  simulateCommand(),
-  planCommand(),
-  reproduceCommand(),
-];
+/** The commands, in the order of the help. Each is loaded when asked for: some carry much along. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  run: async () => (await import('./run.ts')).runCommand(),
+  serve: async () => (await import('./serve.ts')).serveCommand(),
+  load: async () => (await import('./load.ts')).loadCommand(),
+  compare: async () => (await import('./compare.ts')).compareCommand(),
+  profile: async () => (await import('./profile.ts')).profileCommand(),
+  zoo: async () => (await import('./zoo.ts')).zooCommand(),
+  estimate: async () => (await import('./estimate.ts')).estimateCommand(),
+  simulate: async () => (await import('./simulate.ts')).simulateCommand(),
+  plan: async () => (await import('./plan.ts')).planCommand(),
+  reproduce: async () => (await import('./reproduce.ts')).reproduceCommand(),
+};
+
+/** The command that is named, or all of them when none is: then it is help that is wanted. */
+async function commandsFor(args: readonly string[]): Promise<readonly Command[]> {
+  const named = args.find((arg) => !arg.startsWith('-'));
+  const load = named !== undefined && Object.hasOwn(commands, named) ? commands[named] : undefined;
+  if (load !== undefined) return [await load()];
+  if (args.includes('--version') || args.includes('-v')) return [];
+  return Promise.all(Object.values(commands).map((each) => each()));
+}
 
 async function main(): Promise<void> {
   const program = new Command('dnnscaler')
@@ -39,9 +39,7 @@ async function main(): Promise<void> {
     .version(packageVersion(), '-v, --version')
     .option('--stack', 'print stack traces of errors')
     .showHelpAfterError('(--help shows the options, with examples)');
-  for (const command of commands) {
-    program.addCommand(command);
-  }
+  for (const command of await commandsFor(process.argv.slice(2))) program.addCommand(command);
   exitAsUsageError(program);
   try {
     await program.parseAsync();
