@@ -174,7 +174,9 @@ describe('dnnscaler serve', () => {
     const broken = await execute(process.execPath, [
       ...[cli, 'serve', join(folder, 'photo.jpg'), '--slo', '50ms', ...anyPorts],
     ]).catch((error: unknown) => error as { code: number; stderr: string });
-    expect(broken.code).toBe(2);
-    expect(broken.stderr).toMatch(/no model could be loaded: photo.jpg/);
+    expect(broken).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/no model could be loaded: photo.jpg/) as string,
+    });
   }, 120_000);
 });

@@ -1,0 +1,190 @@
+/** CPU time that a server spends on a request before and after inference, against a bare echo. */
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { Client, credentials } from '@grpc/grpc-js';
+import { loadInferencePackage } from '../../src/oip/grpc-definition.ts';
+import { toInferMessage } from '../../src/oip/client/infer-messages.ts';
+import type { WireTensor } from '../../src/oip/tensor.ts';
+import { Pool } from 'undici';
+import type { BenchReport } from '../harness.ts';
+import { isMain, median, ratio, runBenches } from '../harness.ts';
+
+const rounds = 5;
+const requestsPerRound = 150;
+const inFlight = 4;
+const target = 1.5;
+
+const bodies: readonly { readonly name: string; readonly tensor: WireTensor }[] = [
+  {
+    name: '600 KB FP32',
+    tensor: { name: 'x', datatype: 'FP32', shape: [1, 150_528], data: new Float32Array(150_528) },
+  },
+  {
+    name: '150 KB UINT8',
+    tensor: { name: 'x', datatype: 'UINT8', shape: [1, 150_528], data: new Uint8Array(150_528) },
+  },
+];
+
+interface Sender {
+  send(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function protocolCost(): Promise<BenchReport> {
+  const figures = [];
+  for (const { name, tensor } of bodies) {
+    for (const protocol of ['http', 'grpc'] as const) {
+      const cost = await compare(protocol, tensor);
+      figures.push({ body: name, protocol, ...cost, target });
+    }
+  }
+  return {
+    title: 'Server: CPU time of a request that is answered with its own tensor',
+    about: `Against a bare node:http or grpc-js echo of the same bytes; median ratio of ${rounds} interleaved rounds of ${requestsPerRound} requests.`,
+    columns: [
+      { heading: 'body' },
+      { heading: 'protocol' },
+      { heading: 'bare', align: 'right' },
+      { heading: 'ours', align: 'right' },
+      { heading: 'ratio', align: 'right' },
+      { heading: 'target', align: 'right' },
+    ],
+    rows: figures.map((row) => [
+      row.body,
+      row.protocol,
+      `${row.bareUs.toFixed(0)} us`,
+      `${row.oursUs.toFixed(0)} us`,
+      ratio(row.ratio),
+      `at most ${ratio(row.target)}`,
+    ]),
+    figures,
+  };
+}
+
+async function compare(protocol: 'http' | 'grpc', tensor: WireTensor) {
+  const bare = await startWorker(`bare ${protocol}`);
+  const ours = await startWorker(`our ${protocol}`);
+  const open = protocol === 'http' ? httpSender : grpcSender;
+  const toBare = open(bare.port, tensor);
+  const toOurs = open(ours.port, tensor);
+  const bareUs: number[] = [];
+  const oursUs: number[] = [];
+  // The first round warms both up and does not count.
+  for (let round = 0; round <= rounds; round += 1) {
+    const costs = [await cpuPerRequest(bare, toBare), await cpuPerRequest(ours, toOurs)] as const;
+    if (round === 0) continue;
+    bareUs.push(costs[0]);
+    oursUs.push(costs[1]);
+  }
+  await Promise.all([toBare.close(), toOurs.close()]);
+  bare.child.disconnect();
+  ours.child.disconnect();
+  return {
+    bareUs: median(bareUs),
+    oursUs: median(oursUs),
+    ratio: median(oursUs.map((us, i) => us / (bareUs[i] as number))),
+  };
+}
+
+interface EchoServer {
+  readonly child: ChildProcess;
+  readonly port: number;
+  cpuUs(): Promise<number>;
+}
+
+async function startWorker(kind: string): Promise<EchoServer> {
+  const file = fileURLToPath(new URL('echo-worker.ts', import.meta.url));
+  const child = fork(file, [kind], { execArgv: ['--import', 'tsx'] });
+  const next = <T>(): Promise<T> =>
+    new Promise((resolve, reject) => {
+      child.once('message', resolve as (message: unknown) => void);
+      child.once('exit', (code) => reject(new Error(`${kind} ended with ${code}`)));
+    });
+  const { port } = await next<{ port: number }>();
+  return {
+    child,
+    port,
+    async cpuUs() {
+      const answer = next<{ cpuUs: number }>();
+      child.send('cpu');
+      return (await answer).cpuUs;
+    },
+  };
+}
+
+async function cpuPerRequest(server: EchoServer, sender: Sender): Promise<number> {
+  const before = await server.cpuUs();
+  let left = requestsPerRound;
+  await Promise.all(
+    Array.from({ length: inFlight }, async () => {
+      while (left > 0) {
+        left -= 1;
+        await sender.send();
+      }
+    }),
+  );
+  return ((await server.cpuUs()) - before) / requestsPerRound;
+}
+
+function httpSender(port: number, tensor: WireTensor): Sender {
+  const pool = new Pool(`http://127.0.0.1:${port}`, { connections: inFlight });
+  const { body, headers } = toInferMessage({ inputs: [tensor] }, 'binary');
+  return {
+    async send() {
+      const answer = await pool.request({
+        method: 'POST',
+        path: '/v2/models/m/infer',
+        body,
+        headers,
+      });
+      const bytes = await answer.body.arrayBuffer();
+      if (answer.statusCode !== 200) throw new Error(Buffer.from(bytes).toString());
+    },
+    close: () => pool.close(),
+  };
+}
+
+function grpcSender(port: number, tensor: WireTensor): Sender {
+  const bytes = grpcMessage(tensor);
+  const maxBytes = 2 ** 26;
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': maxBytes,
+    'grpc.max_send_message_length': maxBytes,
+  });
+  const same = (message: Buffer): Buffer => message;
+  return {
+    send: () =>
+      new Promise((resolve, reject) => {
+        client.makeUnaryRequest(
+          '/inference.GRPCInferenceService/ModelInfer',
+          same,
+          same,
+          bytes,
+          (error) => {
+            if (error === null) resolve();
+            else reject(error);
+          },
+        );
+      }),
+    close: () => {
+      client.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** A request with the tensor as raw contents, as tritonclient sends it. */
+function grpcMessage({ name, datatype, shape, data }: WireTensor): Buffer {
+  const service = loadInferencePackage()['inference.GRPCInferenceService'] as unknown as {
+    ModelInfer: { requestSerialize(message: object): Buffer };
+  };
+  const { buffer, byteOffset, byteLength } = data as Float32Array;
+  return service.ModelInfer.requestSerialize({
+    model_name: 'm',
+    inputs: [{ name, datatype, shape: shape.map(String) }],
+    raw_input_contents: [Buffer.from(buffer, byteOffset, byteLength)],
+  });
+}
+
+if (isMain(import.meta.url)) await runBenches([protocolCost]);

@@ -1,0 +1,285 @@
+/** What serving over a socket costs on top of the engine: throughput, latency, decoded images. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { samplePhotos } from '../../examples/photos.ts';
+import { sleep, systemClock } from '../../src/clock.ts';
+import { OipHttpClient } from '../../src/oip/client/index.ts';
+import type { WireTensor } from '../../src/oip/tensor.ts';
+import type { OperatingPoint } from '../../src/operating-point.ts';
+import { runSweep } from '../../src/serving/sweep.ts';
+import { Random } from '../../src/random.ts';
+import type { Row } from '../../src/tensor/row.ts';
+import { formatMs, formatPerS } from '../../src/units.ts';
+import { syntheticSource } from '../../src/workload/row-source.ts';
+import { findNetwork } from '../../src/zoo/registry.ts';
+import type { BenchReport } from '../harness.ts';
+import { isMain, median, ratio, runBenches } from '../harness.ts';
+import { benchModel, withEngine } from '../models.ts';
+
+const rounds = 5;
+const roundMs = 6000;
+
+/** Throughput of the built server under a closed loop against its engine alone, taken in turns. */
+export async function saturation(): Promise<BenchReport> {
+  const network = 'mobilenet_v1_100';
+  const cases = [
+    { isolation: 'process', point: { batchSize: 4, instances: 2 }, target: 0.95 },
+    { isolation: 'thread', point: { batchSize: 4, instances: 2 }, target: 0.95 },
+  ] as const;
+  const figures = [];
+  for (const { isolation, point, target } of cases) {
+    const measured = await withServer(network, point, isolation, async (server) =>
+      againstEngine(network, point, isolation, server),
+    );
+    figures.push({ network, isolation, ...point, ...measured, target });
+  }
+  return {
+    title: 'Server: rows per second at saturation against the engine alone',
+    about: `The built server over HTTP, binary tensors, twice as many requests in flight as fit into its instances; median ratio of ${rounds} interleaved rounds of ${roundMs / 1000} s. The client shares the cores.`,
+    columns: [
+      { heading: 'network' },
+      { heading: 'instances as' },
+      { heading: 'batch', align: 'right' },
+      { heading: 'instances', align: 'right' },
+      { heading: 'engine', align: 'right' },
+      { heading: 'server', align: 'right' },
+      { heading: 'ratio', align: 'right' },
+      { heading: 'target', align: 'right' },
+    ],
+    rows: figures.map((row) => [
+      row.network,
+      row.isolation,
+      String(row.batchSize),
+      String(row.instances),
+      formatPerS(row.enginePerS),
+      formatPerS(row.serverPerS),
+      ratio(row.ratio),
+      `at least ${ratio(row.target)}`,
+    ]),
+    figures,
+  };
+}
+
+async function againstEngine(
+  network: string,
+  point: OperatingPoint,
+  isolation: 'thread' | 'process',
+  server: Server,
+) {
+  const options = { maxInstances: point.instances, isolation };
+  return withEngine(benchModel(network), options, async (engine, rows) => {
+    const enginePerS: number[] = [];
+    const serverPerS: number[] = [];
+    const tensors = rows.map((row) => tensorsOf(network, row));
+    for (let round = 0; round < rounds; round += 1) {
+      const source = syntheticSource((index) => rows[index % rows.length] as Row);
+      const [alone] = await runSweep({
+        engine,
+        source,
+        clock: systemClock,
+        points: [point],
+        pointMs: roundMs,
+      });
+      if (alone === undefined) throw new Error('nothing was measured');
+      enginePerS.push(alone.throughputPerS);
+      serverPerS.push(
+        await throughput(server.client, network, tensors, 2 * point.batchSize * point.instances),
+      );
+    }
+    return {
+      enginePerS: median(enginePerS),
+      serverPerS: median(serverPerS),
+      ratio: median(serverPerS.map((perS, i) => perS / (enginePerS[i] as number))),
+    };
+  });
+}
+
+async function throughput(
+  client: OipHttpClient,
+  name: string,
+  tensors: readonly WireTensor[][],
+  inFlight: number,
+): Promise<number> {
+  const startMs = systemClock.nowMs();
+  let answered = 0;
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: inFlight }, async () => {
+      while (systemClock.nowMs() - startMs < roundMs) {
+        const inputs = tensors[next++ % tensors.length] as WireTensor[];
+        await client.infer({ name }, { inputs });
+        answered += 1;
+      }
+    }),
+  );
+  return (answered * 1000) / (systemClock.nowMs() - startMs);
+}
+
+/** What the way through the server adds to a request that finds it idle. */
+export async function lightLoad(): Promise<BenchReport> {
+  const network = 'mobilenet_v1_025';
+  const requests = 200;
+  const pauseMs = 15;
+  const photo = await sharp(readFileSync(samplePhotos()[0] as string))
+    .resize(320, 320)
+    .jpeg({ quality: 70 })
+    .toBuffer();
+  const point = { batchSize: 8, instances: 1 };
+  const figures = await withServer(network, point, 'process', async ({ client, child }) => {
+    const row = findNetwork(network).makeRow(new Random(1));
+    const inputs = tensorsOf(network, row);
+    const asTensor = await inTurn(requests, pauseMs, child, client, network, () =>
+      client.infer({ name: network }, { inputs }),
+    );
+    const asJpeg = await inTurn(requests, pauseMs, child, client, network, () =>
+      sendImage(client, network, photo),
+    );
+    return [
+      { request: '48 KB UINT8 tensor', target: 1, ...asTensor },
+      { request: `${Math.round(photo.length / 1024)} KB JPEG, decoded`, target: null, ...asJpeg },
+    ];
+  });
+  return {
+    title: `Server: latency at light load, ${network}`,
+    about: `${requests} requests one at a time, ${pauseMs} ms apart. Added: the client's p50 less the mean engine call; CPU is the server process's alone, instances apart.`,
+    columns: [
+      { heading: 'request' },
+      { heading: 'p50', align: 'right' },
+      { heading: 'engine call', align: 'right' },
+      { heading: 'added', align: 'right' },
+      { heading: 'target', align: 'right' },
+      { heading: 'server CPU', align: 'right' },
+    ],
+    rows: figures.map((row) => [
+      row.request,
+      formatMs(row.p50Ms),
+      formatMs(row.engineMs),
+      formatMs(row.addedMs),
+      row.target === null ? '' : `under ${formatMs(row.target)}`,
+      formatMs(row.cpuMs),
+    ]),
+    figures,
+  };
+}
+
+async function inTurn(
+  requests: number,
+  pauseMs: number,
+  child: ChildProcess,
+  client: OipHttpClient,
+  network: string,
+  send: () => Promise<unknown>,
+) {
+  for (let i = 0; i < 10; i += 1) await send();
+  const before = await engineTime(client, network);
+  const cpuBefore = cpuMsOf(child);
+  const latencies: number[] = [];
+  for (let i = 0; i < requests; i += 1) {
+    const startMs = systemClock.nowMs();
+    await send();
+    latencies.push(systemClock.nowMs() - startMs);
+    await sleep(pauseMs);
+  }
+  const cpuMs = (cpuMsOf(child) - cpuBefore) / requests;
+  const after = await engineTime(client, network);
+  const engineMs = (after.ns - before.ns) / (after.count - before.count) / 1e6;
+  const p50Ms = median(latencies);
+  return { p50Ms, engineMs, addedMs: p50Ms - engineMs, cpuMs };
+}
+
+async function engineTime(client: OipHttpClient, network: string) {
+  const response = await fetch(`${client.origin}/v2/models/${network}/stats`);
+  const { model_stats } = (await response.json()) as {
+    model_stats: { inference_stats: { compute_infer: { count: number; ns: number } } }[];
+  };
+  const stats = model_stats[0];
+  if (stats === undefined) throw new Error('the server has no statistics of its model');
+  return stats.inference_stats.compute_infer;
+}
+
+async function sendImage(client: OipHttpClient, network: string, jpeg: Buffer): Promise<void> {
+  const response = await fetch(`${client.origin}/v2/models/${network}/infer`, {
+    method: 'POST',
+    headers: { 'content-type': 'image/jpeg' },
+    body: new Uint8Array(jpeg),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(text);
+}
+
+/** CPU time of a process from Linux's accounting, in ms; NaN elsewhere. */
+function cpuMsOf({ pid }: ChildProcess): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    // utime and stime, in clock ticks of 10 ms.
+    return (Number(fields[11]) + Number(fields[12])) * 10;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+function tensorsOf(network: string, row: Row): WireTensor[] {
+  return findNetwork(network)
+    .inputs()
+    .map(({ name, datatype }, index) => {
+      const { data, dims } = row[index] as Row[number];
+      return { name, datatype, shape: [1, ...dims], data: data as Uint8Array };
+    });
+}
+
+interface Server {
+  readonly client: OipHttpClient;
+  readonly child: ChildProcess;
+}
+
+/** Starts the built server at a fixed point, and stops it. */
+async function withServer<T>(
+  network: string,
+  { batchSize, instances }: OperatingPoint,
+  isolation: 'thread' | 'process',
+  use: (server: Server) => Promise<T>,
+): Promise<T> {
+  const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+  const child = spawn(process.execPath, [
+    ...[
+      cli,
+      'serve',
+      `zoo:${network}`,
+      '--slo',
+      '1s',
+      '--scaler',
+      `fixed:${batchSize},${instances}`,
+    ],
+    ...['--isolation', isolation, '--port', '0', '--no-grpc', '--log', 'json', '--calibrate', '0s'],
+  ]);
+  child.stderr.pipe(process.stderr);
+  try {
+    const url = await readyUrl(child);
+    const client = new OipHttpClient({ url, maxConnections: 64 });
+    try {
+      return await use({ client, child });
+    } finally {
+      await client.close();
+    }
+  } finally {
+    child.kill('SIGTERM');
+  }
+}
+
+function readyUrl(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      if (!text.includes('"msg":"ready"')) return;
+      const url = /"http":"([^"]+)"/.exec(text)?.[1];
+      if (url !== undefined) resolve(url);
+    });
+    child.on('exit', (code) => reject(new Error(`the server ended with ${code}: ${text}`)));
+  });
+}
+
+if (isMain(import.meta.url)) await runBenches([saturation, lightLoad]);
