@@ -72,7 +72,7 @@ function testUnder(major: number, tarball: string): void {
   });
   check('dnnscaler --help', () => {
     const { stdout } = dnnscaler(['--help']);
-    for (const command of ['run', 'profile', 'compare', 'zoo']) {
+    for (const command of ['run', 'serve', 'load', 'profile', 'compare', 'zoo']) {
       expect(new RegExp(`^ +${command}\\b`, 'm').test(stdout), `no "${command}" in\n${stdout}`);
     }
   });
@@ -99,6 +99,11 @@ function testUnder(major: number, tarball: string): void {
     if (ran.result.approach === null) ran = runFor('90s');
     expectRunResult(ran.result, { sloLimitMs: 50, held: ran.held });
   });
+  check('dnnscaler serve', () => {
+    writeFileSync(path.join(folder, 'serve.mjs'), serveUse());
+    const ran = run(node, ['serve.mjs', model], { cwd: folder });
+    expect(ran.status === 0, ran.output);
+  });
   check('the library, imported by name', () => {
     writeFileSync(path.join(folder, 'library.mjs'), libraryUse());
     const ran = run(node, ['library.mjs'], { cwd: folder });
@@ -111,6 +116,40 @@ function testUnder(major: number, tarball: string): void {
     const ran = run(node, [tsc, ...options.split(' '), 'types.mts'], { cwd: folder });
     expect(ran.status === 0, ran.output);
   });
+}
+
+/** A program that serves a model, asks both protocols' ports, and stops the server. */
+function serveUse(): string {
+  return `
+    import { spawn } from 'node:child_process';
+    import { connect } from 'node:net';
+
+    const args = ['serve', process.argv[2], '--slo', '5s', '--scaler', 'fixed:1,1', '--calibrate', '0s'];
+    const server = spawn(
+      process.execPath,
+      ['node_modules/${name}/dist/cli/main.js', ...args, '--port', '0', '--grpc-port', '0', '--log', 'json'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const ended = new Promise((resolve) => server.on('close', resolve));
+    let log = '';
+    for await (const text of server.stdout.setEncoding('utf8')) {
+      log += text;
+      if (log.includes('"msg":"ready"')) break;
+    }
+    const { http, grpc } = log.split('\\n').filter(Boolean).map((line) => JSON.parse(line)).find(({ http }) => http);
+    const response = await fetch(http + '/v2/models/${network}/infer', {
+      method: 'POST',
+      body: JSON.stringify({
+        inputs: [{ name: 'input', datatype: 'UINT8', shape: [1, 128, 128, 3], data: new Array(49152).fill(7) }],
+      }),
+    });
+    if (response.status !== 200) throw new Error(await response.text());
+    await new Promise((resolve, reject) => {
+      connect(Number(grpc.split(':').at(-1)), '127.0.0.1', resolve).on('error', reject).unref();
+    });
+    server.kill('SIGTERM');
+    process.exitCode = await ended;
+  `;
 }
 
 /** A program that imports every entry point and asks a scaler for its first point. */

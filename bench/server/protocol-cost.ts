@@ -96,11 +96,19 @@ interface EchoServer {
 async function startWorker(kind: string): Promise<EchoServer> {
   const file = fileURLToPath(new URL('echo-worker.ts', import.meta.url));
   const child = fork(file, [kind], { execArgv: ['--import', 'tsx'] });
-  const next = <T>(): Promise<T> =>
-    new Promise((resolve, reject) => {
-      child.once('message', resolve as (message: unknown) => void);
-      child.once('exit', (code) => reject(new Error(`${kind} ended with ${code}`)));
+  const gone = new Promise<never>((_resolve, reject) => {
+    child.once('exit', (code) => {
+      reject(new Error(`${kind} ended with ${code}`));
     });
+  });
+  // It ends when it is told to, too, and then nobody waits for it any more.
+  gone.catch(() => undefined);
+  const next = <T>(): Promise<T> => {
+    const message = new Promise<T>((resolve) => {
+      child.once('message', resolve as (message: unknown) => void);
+    });
+    return Promise.race([message, gone]);
+  };
   const { port } = await next<{ port: number }>();
   return {
     child,

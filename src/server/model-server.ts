@@ -24,7 +24,7 @@ export interface ModelServerOptions {
   readonly watchMs?: number;
   /** Of this package. */
   readonly version: string;
-  readonly http?: Omit<HttpServerOptions, 'metrics' | 'admin' | 'logger' | 'clock'>;
+  readonly http?: Omit<HttpServerOptions, 'metrics' | 'admin' | 'logger' | 'loggerInstance' | 'clock'>;
   /** `null`: no gRPC. */
   readonly grpc?: Omit<GrpcServerOptions, 'onFault' | 'clock'> | null;
   /** Bytes that waiting and running requests may hold; further ones get 503. Default 1 GiB. */
@@ -89,7 +89,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
   const plane = new ModelDataPlane(repository, options.version);
   const http = await startHttpServer(plane, {
     ...options.http,
-    logger,
+    loggerInstance: logger,
     clock,
     metrics: () => metrics.expose(),
     admin: {
