@@ -8,7 +8,7 @@ const create = (name: string, limits = wide) =>
   createScaler(name, { limits, estimate: timeSlicingEstimate });
 
 describe('createScaler', () => {
-  it.each(['dnnscaler', 'batching', 'multi-tenancy', 'clipper'])('makes %s by name', (name) => {
+  it.each(['dnnscaler', 'joint', 'batching', 'multi-tenancy', 'clipper'])('makes %s by name', (name) => {
     expect(create(name).name).toBe(name);
   });
 

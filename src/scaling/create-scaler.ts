@@ -5,12 +5,13 @@ import { BatchingScaler } from './batching.ts';
 import { ClipperScaler } from './clipper.ts';
 import { DnnScaler } from './dnnscaler.ts';
 import { FixedScaler } from './fixed.ts';
+import { JointScaler } from './joint/joint.ts';
 import type { InstanceLatencyEstimator } from './multi-tenancy.ts';
 import { MultiTenancyScaler } from './multi-tenancy.ts';
 import type { Scaler } from './scaler.ts';
 
 export const scalerForms =
-  'auto, dnnscaler, batching, multi-tenancy, clipper or fixed:B,N (such as fixed:8,2)';
+  'auto, dnnscaler, joint, batching, multi-tenancy, clipper or fixed:B,N (such as fixed:8,2)';
 
 export interface ScalerContext {
   /** What the engine can do; the paper's ranges bound it further. */
@@ -38,6 +39,8 @@ export function createScaler(name: string, context: ScalerContext): Scaler {
     case 'auto':
     case 'dnnscaler':
       return new DnnScaler(limits, estimate);
+    case 'joint':
+      return new JointScaler(limits);
     case 'batching':
       return new BatchingScaler({ limits });
     case 'multi-tenancy':

@@ -4,6 +4,7 @@ export * from './clipper.ts';
 export * from './create-scaler.ts';
 export * from './dnnscaler.ts';
 export * from './fixed.ts';
+export * from './joint/joint.ts';
 export * from './multi-tenancy.ts';
 export * from './profiler.ts';
 export * from './scaler.ts';

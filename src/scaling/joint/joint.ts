@@ -1,0 +1,258 @@
+import type { KnobLimits, OperatingPoint } from '../../operating-point.ts';
+import { formatPoint, sameKnobs } from '../../operating-point.ts';
+import type { Slo } from '../../slo.ts';
+import { formatMs, formatPerS, formatShare } from '../../units.ts';
+import { describeStanding } from '../assessment.ts';
+import type { Decision, Observation, Scaler } from '../scaler.ts';
+import { meanLogMs } from './belief.ts';
+import { LatencyModel } from './latency-model.ts';
+import { LatencyTarget } from './latency-target.ts';
+import { loadOf } from './load.ts';
+import { Patience } from './patience.ts';
+import type { Reading } from './readings.ts';
+import { Readings, readingOf } from './readings.ts';
+import type { Candidate, SearchLimits } from './search.ts';
+import { search } from './search.ts';
+import { shiftBetween } from './shift.ts';
+
+/** What a probe may risk: the expected excess over the limit, as a share of it. */
+const maxExcess = 0.3;
+/** Probes that risk at most this come first. */
+const cautiousExcess = 0.12;
+/** Chance that a probe holds the SLO, at least; and while no point is known that does. */
+const minChance = 0.06;
+const minChanceInNeed = 0.02;
+/** In need, a probe may risk this many times the excess that is there already. */
+const riskInNeed = 1.2;
+/** Gain that a probe has to promise: resizing instances costs more than changing the batch. */
+const gainForBatch = 0.002;
+const gainForInstances = 0.004;
+/** Another known point has to be this much better than the one in use, and this much safer. */
+const clearlyBetter = 1.01;
+const clearlySafer = 0.004;
+/** A latency this far (logarithm) under what the SLO allows leaves room for a larger batch, */
+const ampleRoom = 0.2;
+/** if the last larger batch raised throughput by this power of the batch size at least. */
+const payingElasticity = 0.5;
+const stepUp = 1.25;
+
+/** The best point known to hold the SLO. */
+interface Incumbent {
+  readonly reading: Reading;
+  /** Throughput of full batches on all instances, in rows per ms. */
+  readonly perMs: number;
+}
+
+/**
+ * Both knobs at once. A model of the latencies (`latency-model.ts`) turns every observation into
+ * beliefs about all points; a search (`search.ts`) picks the point with the largest expected gain in
+ * throughput among those likely to hold the SLO; this class goes there, and stays at the best point
+ * seen when no other promises enough. It is the calls' own latency that a point has to hold within the
+ * SLO: a queue in front of it says that throughput is short, not that the point is too slow.
+ */
+export class JointScaler implements Scaler {
+  readonly name = 'joint';
+  readonly approach = 'joint';
+  readonly profile = null;
+  readonly wants = 'percentile';
+  readonly #limits: KnobLimits;
+  readonly #readings = new Readings();
+  readonly #patience = new Patience();
+  #asked: OperatingPoint;
+  #slo: Slo | null = null;
+  #hasTriedInstances = false;
+  #hasTriedBatch = false;
+
+  constructor(limits: KnobLimits) {
+    this.#limits = limits;
+    this.#asked = this.first();
+  }
+
+  first(): OperatingPoint {
+    return { batchSize: this.#limits.minBatchSize, instances: 1 };
+  }
+
+  decide(observation: Observation): Decision {
+    const { point, slo } = observation;
+    this.#readings.recordReached(this.#asked, point);
+    this.#asked = point;
+    if (slo.limitMs !== this.#slo?.limitMs || slo.percentile !== this.#slo.percentile) {
+      this.#slo = slo;
+      this.#renew();
+    }
+    const why = describeStanding(observation);
+    if (observation.rows === 0) {
+      this.#readings.recordFailed(point);
+      return this.#retreat(point, why);
+    }
+    const here = this.#learn(observation);
+    const load = loadOf(observation);
+    if (load === 'light') return hold(point, `${why}: room to spare, hold`);
+    if (this.#patience.isSettledAt(here, load)) return hold(point, `${why}: as expected, hold`);
+
+    const model = new LatencyModel(this.#readings.all);
+    const target = new LatencyTarget(slo, this.#readings.logTail);
+    const incumbent =
+      this.#incumbent(target, model, here, clearlySafer) ?? this.#incumbent(target, model, here, 0);
+    const found =
+      this.#search(target, model, here, incumbent) ??
+      this.#lookAside(target, model, here, incumbent);
+    if (found !== undefined) return this.#go(found, model, why);
+    if (incumbent === undefined) return this.#retreat(point, why);
+    if (sameKnobs(incumbent.reading.point, point)) {
+      this.#patience.settleAt(here);
+      return hold(point, `${why}: nothing better in sight, hold`);
+    }
+    const where = formatPoint(incumbent.reading.point);
+    return this.#moveTo(incumbent.reading.point, `${why}: back to the best known, ${where}`);
+  }
+
+  /**
+   * The highest throughput among the points seen whose latency is within the target, with some
+   * extra margin (logarithm) for those not in use.
+   */
+  #incumbent(
+    target: LatencyTarget,
+    model: LatencyModel,
+    here: Reading,
+    extraMargin: number,
+  ): Incumbent | undefined {
+    let best: Incumbent | undefined;
+    for (const reading of this.#readings.all) {
+      const { batchSize, instances } = reading.point;
+      if (!this.#readings.isReachable(batchSize, instances)) continue;
+      const logMs = meanLogMs(model.predict(batchSize, instances));
+      const isHere = sameKnobs(reading.point, here.point);
+      const logTail = this.#readings.logTailAt(reading) + (isHere ? 0 : extraMargin);
+      if (!target.holds(logMs, logTail)) continue;
+      const perMs = (batchSize * instances) / Math.exp(logMs);
+      if (perMs > (best?.perMs ?? 0) * (isHere ? 1 : clearlyBetter)) best = { reading, perMs };
+    }
+    return best;
+  }
+
+  #search(
+    target: LatencyTarget,
+    model: LatencyModel,
+    here: Reading,
+    incumbent: Incumbent | undefined,
+    overrides: { readonly limits?: SearchLimits; readonly requiredGain?: number } = {},
+  ): Candidate | undefined {
+    const { point } = here;
+    const isKnown = (batchSize: number, instances: number): boolean =>
+      [point, incumbent?.reading.point].some(
+        (known) => known?.batchSize === batchSize && known.instances === instances,
+      );
+    const isInNeed = incumbent === undefined;
+    const excessHere = Math.exp(Math.log(here.latencyMs) - target.logAimMs) - 1;
+    const demand = this.#patience.demand;
+    return search({
+      limits: overrides.limits ?? this.#limits,
+      model,
+      isOpen: (b, k) => !isKnown(b, k) && this.#readings.isReachable(b, k),
+      logLimitMs: target.logAimMs,
+      incumbentPerMs: incumbent?.perMs ?? 0,
+      minChance: isInNeed ? minChanceInNeed : minChance,
+      maxExcess: isInNeed ? Math.max(maxExcess, riskInNeed * excessHere) : maxExcess,
+      cautiousExcess,
+      requiredGain: (instances) =>
+        overrides.requiredGain ??
+        (isInNeed ? 0 : demand * (instances === point.instances ? gainForBatch : gainForInstances)),
+    });
+  }
+
+  /**
+   * Laws that no reading contradicts may still be wrong where nothing was read. So before settling
+   * looks, once each, at two instances if there was one only, and at a larger batch if the last step
+   * up was paid back and the latency is still far from the SLO.
+   */
+  #lookAside(
+    target: LatencyTarget,
+    model: LatencyModel,
+    here: Reading,
+    incumbent: Incumbent | undefined,
+  ): Candidate | undefined {
+    if (incumbent === undefined || this.#patience.isExhausted) return undefined;
+    const look = (limits: SearchLimits): Candidate | undefined =>
+      this.#search(target, model, here, incumbent, { limits, requiredGain: -1 });
+    const { maxInstances, maxBatchSize } = this.#limits;
+    const wasTurned = this.#readings.all.some((reading) => reading.instances > 1);
+    if (!this.#hasTriedInstances && !wasTurned && maxInstances > 1) {
+      this.#hasTriedInstances = true;
+      const found = look({ ...this.#limits, minInstances: 2, maxInstances: 2 });
+      if (found !== undefined) return found;
+    }
+    const { batchSize, instances } = incumbent.reading.point;
+    const room = target.logAimMs - Math.log(incumbent.reading.latencyMs);
+    if (!this.#hasTriedBatch && room > ampleRoom && batchSize < maxBatchSize) {
+      if (this.#readings.elasticityBelow(incumbent.reading) < payingElasticity) return undefined;
+      this.#hasTriedBatch = true;
+      return look({
+        minBatchSize: Math.min(maxBatchSize, Math.ceil(batchSize * stepUp)),
+        maxBatchSize: Math.min(maxBatchSize, 2 * batchSize),
+        minInstances: instances,
+        maxInstances: instances,
+      });
+    }
+    return undefined;
+  }
+
+  #go(found: Candidate, model: LatencyModel, why: string): Decision {
+    const { batchSize, instances } = found.point;
+    const callMs = Math.exp(meanLogMs(model.predict(batchSize, instances)));
+    const perS = (1000 * batchSize * instances) / callMs;
+    const kind = this.#readings.at(found.point) === undefined ? 'probe' : 'move';
+    return this.#moveTo(
+      found.point,
+      `${why}: ${formatPoint(found.point)} should give ${formatPerS(perS)} at ${formatMs(callMs)} a call, with a chance of ${formatShare(found.chance)} to hold the SLO`,
+      kind,
+    );
+  }
+
+  #moveTo(point: OperatingPoint, reason: string, kind: Decision['kind'] = 'move'): Decision {
+    this.#patience.spend();
+    this.#asked = point;
+    return { point, kind, reason };
+  }
+
+  /** Nothing is likely to hold the SLO: stays where calls are fastest. */
+  #retreat(point: OperatingPoint, why: string): Decision {
+    const reachable = this.#readings.all.filter((reading) =>
+      this.#readings.isReachable(reading.point.batchSize, reading.point.instances),
+    );
+    const fastest = reachable.reduce<Reading | undefined>(
+      (best, reading) =>
+        best === undefined || reading.latencyMs < best.latencyMs ? reading : best,
+      undefined,
+    );
+    const target = fastest?.point ?? this.first();
+    if (sameKnobs(target, point)) {
+      return { ...hold(point, `${why}: no other point is likely to hold it`), infeasible: true };
+    }
+    return this.#moveTo(target, `${why}: back to the fastest calls, ${formatPoint(target)}`);
+  }
+
+  #renew(): void {
+    this.#patience.renew();
+    this.#readings.forgetFailures();
+    this.#hasTriedBatch = false;
+  }
+
+  /** Takes the observation in; where it contradicts what was read before, all readings shift. */
+  #learn(observation: Observation): Reading {
+    const now = readingOf(observation);
+    const before = this.#readings.at(now.point);
+    if (before === undefined) return this.#readings.record(now);
+    const shift = shiftBetween(before, now, this.#readings.logTailAt(before));
+    if (shift === undefined) return this.#readings.record(now);
+    if (shift.logShift !== 0) {
+      this.#readings.shift(shift.logShift);
+      this.#renew();
+    }
+    return this.#readings.record(shift.reading, true);
+  }
+}
+
+function hold(point: OperatingPoint, reason: string): Decision {
+  return { point, kind: 'hold', reason };
+}

@@ -1,0 +1,77 @@
+import type { LoadKind } from './load.ts';
+import type { Reading } from './readings.ts';
+
+/** Moves after which the gain that another one has to promise has doubled; it rises with the cube. */
+const movesToDouble = 9;
+/** Moves after which only known points are gone to. */
+const mostMoves = 12;
+/** Moves that a change of the world is worth: what was learnt before still tells most. */
+const movesAfterChange = 7;
+/** Leaving a point once settled has to promise this many times as much. */
+const demandOnceSettled = 4;
+/** Windows after which a settled scaler looks around again, and the moves that it may then make. */
+const windowsUntilLook = 32;
+const movesPerLook = 2;
+/** Changes of the mean and of the tail (logarithms) that count as noise while settled. */
+const sameMean = 0.005;
+const sameTail = 0.004;
+
+/**
+ * Makes a search end: the longer it has gone on, the more another move has to promise, and once a
+ * point was settled on, it takes more to leave it. A change of the world renews it.
+ */
+export class Patience {
+  #moves = 0;
+  #hasSettled = false;
+  #settled: { readonly logMs: number; readonly logTail: number } | null = null;
+  #windows = 0;
+
+  /** Multiplies the gain that a move has to promise. */
+  get demand(): number {
+    if (this.#moves >= mostMoves) return Number.POSITIVE_INFINITY;
+    const growth = 1 + (this.#moves / movesToDouble) ** 3;
+    return growth * (this.#hasSettled ? demandOnceSettled : 1);
+  }
+
+  get isExhausted(): boolean {
+    return this.#moves >= mostMoves;
+  }
+
+  spend(): void {
+    this.#moves += 1;
+    this.#settled = null;
+  }
+
+  /** The SLO or the machine's speed has changed. */
+  renew(): void {
+    this.#moves = Math.min(this.#moves, mostMoves - movesAfterChange);
+    this.#hasSettled = false;
+    this.#settled = null;
+  }
+
+  settleAt(reading: Reading): void {
+    this.#hasSettled = true;
+    this.#settled = { logMs: Math.log(reading.latencyMs), logTail: reading.logTail };
+    this.#windows = 0;
+  }
+
+  /**
+   * True while the point settled on behaves as it did, and it is not time to look around. Where
+   * requests arrive by themselves batches and with them calls differ, so that only time counts.
+   */
+  isSettledAt(reading: Reading, load: LoadKind): boolean {
+    if (this.#settled === null) return false;
+    this.#windows += 1;
+    if (this.#windows > windowsUntilLook) {
+      this.#settled = null;
+      this.#moves = Math.min(this.#moves, mostMoves - movesPerLook);
+      return false;
+    }
+    if (load !== 'closed') return true;
+    const { logMs, logTail } = this.#settled;
+    return (
+      Math.abs(Math.log(reading.latencyMs) - logMs) < sameMean &&
+      Math.abs(reading.logTail - logTail) < sameTail
+    );
+  }
+}

@@ -1,0 +1,182 @@
+import type { OperatingPoint } from '../../operating-point.ts';
+import { sameKnobs } from '../../operating-point.ts';
+import type { Observation } from '../scaler.ts';
+import type { PointReading } from './latency-model.ts';
+
+/** What was seen at one operating point, at the load that it had then. */
+export interface Reading extends PointReading {
+  /** The point in effect; batches may have been smaller and instances idle. */
+  readonly point: OperatingPoint;
+  /** Engine calls behind it. */
+  readonly calls: number;
+  /** Logarithm of the call latency at the SLO's percentile over the mean, 0 or more. */
+  readonly logTail: number;
+  /** Calls behind the tail: none while batches go out unfilled, of which one takes longer than another. */
+  readonly tailCalls: number;
+}
+
+/** No mean is trusted further than this, relatively. */
+const leastSd = 0.004;
+/** Spread of calls that is taken for granted when few show less. */
+const leastSigma = 0.02;
+/** With each further reading elsewhere a reading grows this much less certain. */
+const agingSd = 0.0005;
+/** Batches filled to this share count as full. */
+const fullShare = 0.95;
+/** Calls for which the tail seen everywhere counts when the tail at one point is estimated. */
+const commonTailCalls = 100;
+/** Older readings are forgotten: what they told is in the neighbourhood of newer ones. */
+const mostReadings = 20;
+/** Busy shares from here on count as all instances busy: calls cut by a window's ends are missing. */
+const allBusyShare = 0.95;
+/** What was seen before at a point weighs at most this many times what is seen there now. */
+const mostWeightOfBefore = 4;
+/** A count of instances that could not be reached is ruled out for batches from this share on. */
+const ruledOutBatchShare = 0.25;
+/** A jump in speed leaves this share of itself as doubt about what was read before. */
+export const doubtAfterShift = 0.12;
+/** p95 of a normal distribution, in standard deviations. */
+const deviationsAt95 = 1.645;
+
+/** What an observation with at least one answered row says. */
+export function readingOf(observation: Observation): Reading {
+  const { point, calls, rows, busyShare, batchFill, executionLatency } = observation;
+  const { meanMs, p50Ms, p95Ms, atPercentileMs } = executionLatency;
+  const sigma = Math.log(p95Ms / p50Ms) / deviationsAt95;
+  // Calls cut by the ends of the observation count half: without them busy instances look idle.
+  const busy = busyShare + point.instances / (2 * calls);
+  return {
+    point,
+    batchSize: Math.max(1, rows / calls),
+    instances: busy > allBusyShare ? point.instances : Math.max(1, busy * point.instances),
+    latencyMs: meanMs,
+    relativeSd: Math.max(leastSd, Math.max(sigma, leastSigma) / Math.sqrt(calls)),
+    calls,
+    logTail: Math.max(0, Math.log(atPercentileMs / meanMs)),
+    tailCalls: batchFill >= fullShare ? calls : 0,
+  };
+}
+
+/**
+ * What was seen where, newest first, and which points were out of reach. A reading at a point seen
+ * before is joined with what was seen there, unless the world has changed.
+ */
+export class Readings {
+  #all: readonly Reading[] = [];
+  #failed: readonly OperatingPoint[] = [];
+  readonly #ruledOut: ((batchSize: number, instances: number) => boolean)[] = [];
+
+  get all(): readonly Reading[] {
+    return this.#all;
+  }
+
+  at(point: OperatingPoint): Reading | undefined {
+    return this.#all.find((reading) => sameKnobs(reading.point, point));
+  }
+
+  /** Returns what is now known at the reading's point; `replaces` what was, if told to. */
+  record(reading: Reading, replaces = false): Reading {
+    const { batchSize, instances } = reading.point;
+    this.#failed = this.#failed.filter((point) => !isCovered(point, batchSize, instances));
+    const before = replaces ? undefined : this.at(reading.point);
+    const known = before === undefined ? reading : join(before, reading);
+    const others = this.#all.filter((other) => !sameKnobs(other.point, reading.point));
+    this.#all = [known, ...others.map(grownOlder)].slice(0, mostReadings);
+    return known;
+  }
+
+  /** The machine's speed has changed: all that was read now takes e^logShift times as long. */
+  shift(logShift: number): void {
+    this.#all = this.#all.map((reading) => ({
+      ...reading,
+      latencyMs: reading.latencyMs * Math.exp(logShift),
+      relativeSd: Math.hypot(reading.relativeSd, doubtAfterShift * logShift),
+    }));
+  }
+
+  /** Rules out what an engine that reached less than it was asked for will not reach either. */
+  recordReached(asked: OperatingPoint, reached: OperatingPoint): void {
+    if (reached.instances < asked.instances) {
+      const leastBatch = ruledOutBatchShare * asked.batchSize;
+      this.#ruledOut.push((b, k) => k > reached.instances && b >= leastBatch);
+    } else if (reached.batchSize < asked.batchSize) {
+      this.#ruledOut.push((b, k) => k >= asked.instances && b > reached.batchSize);
+    }
+  }
+
+  /** Rules out a point at which nothing was answered, and all larger ones, until it answers. */
+  recordFailed(point: OperatingPoint): void {
+    this.#failed = [...this.#failed, point];
+  }
+
+  /** What failed once may work in a changed world. */
+  forgetFailures(): void {
+    this.#failed = [];
+  }
+
+  isReachable(batchSize: number, instances: number): boolean {
+    return (
+      !this.#ruledOut.some((rulesOut) => rulesOut(batchSize, instances)) &&
+      !this.#failed.some((point) => isCovered(point, batchSize, instances))
+    );
+  }
+
+  /**
+   * By which power of the batch size throughput rose up to a reading from the next smaller batch
+   * with as many instances: 1 where latency did not grow, 0 where it grew in proportion or nothing
+   * smaller was read.
+   */
+  elasticityBelow({ point, latencyMs }: Reading): number {
+    let below: Reading | undefined;
+    for (const other of this.#all) {
+      if (other.point.instances !== point.instances) continue;
+      const { batchSize } = other.point;
+      if (batchSize < point.batchSize && batchSize > (below?.point.batchSize ?? 0)) below = other;
+    }
+    if (below === undefined) return 0;
+    const growth = Math.log(latencyMs / below.latencyMs);
+    return 1 - growth / Math.log(point.batchSize / below.point.batchSize);
+  }
+
+  /** The tail common to all readings, weighted by calls; 0 without any. */
+  get logTail(): number {
+    let calls = 0;
+    let sum = 0;
+    for (const { logTail, tailCalls } of this.#all) {
+      calls += tailCalls;
+      sum += tailCalls * logTail;
+    }
+    return calls === 0 ? 0 : sum / calls;
+  }
+
+  /** The tail at one point: its own as far as it has calls, else the common one. */
+  logTailAt({ tailCalls, logTail }: Reading): number {
+    return (tailCalls * logTail + commonTailCalls * this.logTail) / (tailCalls + commonTailCalls);
+  }
+}
+
+/** Whether a point takes at least as much as one that failed. */
+function isCovered(failed: OperatingPoint, batchSize: number, instances: number): boolean {
+  return instances >= failed.instances && batchSize >= failed.batchSize;
+}
+
+function grownOlder(reading: Reading): Reading {
+  return { ...reading, relativeSd: Math.hypot(reading.relativeSd, agingSd) };
+}
+
+/** Weighted by calls; what was seen before weighs at most four times what is seen now. */
+function join(before: Reading, now: Reading): Reading {
+  const calls = Math.min(before.calls, mostWeightOfBefore * now.calls);
+  const share = calls / (calls + now.calls);
+  const mix = (a: number, b: number): number => share * a + (1 - share) * b;
+  return {
+    ...now,
+    batchSize: mix(before.batchSize, now.batchSize),
+    instances: mix(before.instances, now.instances),
+    latencyMs: mix(before.latencyMs, now.latencyMs),
+    relativeSd: Math.max(leastSd, now.relativeSd * Math.sqrt(1 - share)),
+    calls: before.calls + now.calls,
+    logTail: mix(before.logTail, now.logTail),
+    tailCalls: before.tailCalls + now.tailCalls,
+  };
+}

@@ -1,0 +1,102 @@
+import type { KnobLimits, OperatingPoint } from '../../operating-point.ts';
+import { chanceWithin, expectedExcess, expectedGain } from './belief.ts';
+import type { LatencyPredictor } from './latency-model.ts';
+
+/** A point worth going to, and what is expected there. */
+export interface Candidate {
+  readonly point: OperatingPoint;
+  /** Expected throughput gained over the incumbent, as a share of the incumbent's. */
+  readonly gain: number;
+  /** Chance that the SLO holds there. */
+  readonly chance: number;
+  /** By what share of the limit the latency is expected to lie over it. */
+  readonly excess: number;
+}
+
+export interface SearchLimits extends KnobLimits {
+  /** Default 1. */
+  readonly minInstances?: number;
+}
+
+export interface SearchOptions {
+  readonly limits: SearchLimits;
+  readonly model: LatencyPredictor;
+  /** Points that were ruled out are not considered. */
+  isOpen(batchSize: number, instances: number): boolean;
+  /** Logarithm of the mean call latency, in ms, up to which the SLO holds. */
+  readonly logLimitMs: number;
+  /** Rows per ms at the best point known to hold the SLO; 0 when there is none. */
+  readonly incumbentPerMs: number;
+  /** Chance that the SLO holds, at least. */
+  readonly minChance: number;
+  /** Expected excess over the limit, at most, as a share of the limit. */
+  readonly maxExcess: number;
+  /** Points with at most this expected excess are preferred to all others. */
+  readonly cautiousExcess: number;
+  /** Gain, as a share of the incumbent's throughput, that going to a point has to promise. */
+  requiredGain(instances: number): number;
+}
+
+/** What an expected violation by the whole limit counts against a gain by the whole throughput. */
+const excessWeight = 0.06;
+/** Ratios between neighbouring batch sizes of the first pass and of those around its best. */
+const strides = [1.2, 1.06, 1] as const;
+
+/**
+ * The point with the largest expected gain, net of what going there has to promise and of the
+ * violation that it risks, among those likely enough to hold the SLO; undefined when no point
+ * promises enough. Points that risk little come first, whatever the others promise. Coarse over all
+ * points, then finer around the best.
+ */
+export function search(options: SearchOptions): Candidate | undefined {
+  const { limits, model, logLimitMs, incumbentPerMs, minChance, maxExcess } = options;
+  const { minBatchSize, maxBatchSize, minInstances = 1, maxInstances } = limits;
+  const cautiousExcess = Math.min(options.cautiousExcess, maxExcess);
+  let cautious: Scored | undefined;
+  let bold: Scored | undefined;
+
+  const consider = (batchSize: number, instances: number): void => {
+    if (!options.isOpen(batchSize, instances)) return;
+    const belief = model.predict(batchSize, instances);
+    const gainPerMs = expectedGain(belief, batchSize * instances, logLimitMs, incumbentPerMs);
+    const gain = incumbentPerMs > 0 ? gainPerMs / incumbentPerMs : gainPerMs;
+    const net = gain - options.requiredGain(instances);
+    if (net <= 0 || net <= (cautious?.score ?? 0)) return;
+    const excess = expectedExcess(belief, logLimitMs);
+    const score = net - (incumbentPerMs > 0 ? excessWeight * excess : 0);
+    const isCautious = excess <= cautiousExcess;
+    const best = isCautious ? cautious : (cautious ?? bold);
+    if (score <= (best?.score ?? 0) || excess > maxExcess) return;
+    if (!isCautious && cautious !== undefined) return;
+    const chance = chanceWithin(belief, logLimitMs);
+    if (chance < minChance) return;
+    const found = { point: { batchSize, instances }, gain, chance, excess, score };
+    if (isCautious) cautious = found;
+    else bold = found;
+  };
+  const scan = (instances: number, from: number, to: number, stride: number): void => {
+    for (let batchSize = from; batchSize < to;) {
+      consider(batchSize, instances);
+      batchSize = Math.max(batchSize + 1, Math.round(batchSize * stride));
+    }
+    consider(to, instances);
+  };
+
+  for (let instances = minInstances; instances <= maxInstances; instances += 1) {
+    scan(instances, minBatchSize, maxBatchSize, strides[0]);
+  }
+  for (let pass = 1; pass < strides.length; pass += 1) {
+    const center: Candidate | undefined = cautious ?? bold;
+    if (center === undefined) break;
+    const { batchSize, instances } = center.point;
+    const width = strides[pass - 1] as number;
+    const from = Math.max(minBatchSize, Math.ceil(batchSize / width));
+    const to = Math.min(maxBatchSize, Math.floor(batchSize * width));
+    scan(instances, from, to, strides[pass] as number);
+  }
+  return cautious ?? bold;
+}
+
+interface Scored extends Candidate {
+  readonly score: number;
+}
