@@ -159,10 +159,11 @@ describe('dnnscaler load', () => {
       'connection closed',
     ],
   ])('counts what a server that %s does to requests', async (_what, infer, reason) => {
+    const patience = reason === 'timed out' ? '200ms' : '30s';
     const server = await serve({ infer: infer! });
     const { report, exitCode } = await loadOn(
       server,
-      ...['--rate', '50', '--arrivals', 'uniform', '--timeout', '200ms'],
+      ...['--rate', '50', '--arrivals', 'uniform', '--timeout', patience],
     );
     expect(report.errorsByReason).toEqual({ [reason]: 20 });
     expect(exitCode).toBe(1);

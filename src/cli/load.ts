@@ -3,8 +3,8 @@ import { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import { DnnScalerError, invalidArgument, toDnnScalerError } from '../errors.ts';
 import { imageRequests } from '../experiments/load/image-requests.ts';
-import type { ImageRequests } from '../experiments/load/image-requests.ts';
 import { inferTarget } from '../experiments/load/infer-target.ts';
+import type { LoadRequests } from '../experiments/load/load-requests.ts';
 import type { LoadResult } from '../experiments/load/load-result.ts';
 import { LoadRun } from '../experiments/load/load-run.ts';
 import { madeUpRequests } from '../experiments/load/made-up-requests.ts';
@@ -48,27 +48,33 @@ Examples:
     .action(load);
 }
 
-/** What one load needs besides the user's options. */
-interface PreparedLoad {
-  readonly client: OipHttpClient;
-  readonly model: ModelReference;
-  readonly requests: ImageRequests;
+/** A load that has ended, and how it was made. */
+interface FinishedLoad {
   readonly description: string;
-  readonly settings: readonly (readonly [string, string])[];
+  /** Name and value of each setting, for people. */
+  readonly settings: readonly (readonly [name: string, value: string])[];
   readonly result: LoadResult;
 }
 
 async function load(url: string, options: LoadCliOptions, command: Command): Promise<void> {
   const hasDuration = command.getOptionValueSource('duration') !== 'default';
   const interrupts = new Interrupts();
-  let prepared: PreparedLoad;
+  let finished: FinishedLoad;
   try {
-    prepared = await runLoad(url, options, hasDuration, interrupts);
+    finished = await runLoad(url, options, hasDuration, interrupts);
   } finally {
     interrupts.dispose();
   }
-  const { result, description, settings } = prepared;
+  const { result, description, settings } = finished;
   const { model } = options;
+  // Before the files: a path that cannot be written must not cost the figures.
+  if (options.json === true) {
+    const settingsByName = Object.fromEntries(settings);
+    const report = { url, model, settings: settingsByName, ...result };
+    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  } else {
+    process.stdout.write(`${summarizeLoadText(`${model} at ${url}: ${description}`, result)}\n`);
+  }
   if (options.csv !== undefined) {
     await writeOutput('--csv', options.csv, seriesCsv(result.windows));
   }
@@ -78,13 +84,6 @@ async function load(url: string, options: LoadCliOptions, command: Command): Pro
     const page = loadReportHtml({ model, url, settings, result });
     await writeOutput('--report', options.report, page);
   }
-  if (options.json === true) {
-    const settingsByName = Object.fromEntries(settings);
-    const report = { url, model, settings: settingsByName, ...result };
-    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-  } else {
-    process.stdout.write(`${summarizeLoadText(`${model} at ${url}: ${description}`, result)}\n`);
-  }
   process.exitCode = verdictExitCodes[result.verdict];
 }
 
@@ -93,13 +92,13 @@ async function runLoad(
   options: LoadCliOptions,
   hasDuration: boolean,
   interrupts: Interrupts,
-): Promise<PreparedLoad> {
+): Promise<FinishedLoad> {
   const slo = sloFrom(options);
   const { pattern, description, lengthMs } = await choosePattern(options);
   const { warmup: warmupMs = 0, timeout: timeoutMs = Math.max(10_000, 10 * slo.limitMs) } = options;
   const durationMs =
     lengthMs !== undefined && !hasDuration ? lengthMs - warmupMs : options.duration;
-  if (durationMs <= 0) {
+  if (durationMs < 0) {
     throw invalidArgument('--warmup', 'must be shorter than the trace', formatMs(warmupMs));
   }
   const maxInFlight = pattern.kind === 'closed' ? pattern.concurrency : options.connections;
@@ -150,18 +149,13 @@ async function runLoad(
       view.end();
     }
     return {
-      client,
-      model,
-      requests,
       description,
       settings: [
         ['load', description],
         ['objective', formatSlo(slo)],
         ['duration', formatMs(result.durationMs)],
         ['warm-up', warmupMs > 0 ? formatMs(warmupMs) : 'none'],
-        ['input', options.input],
-        ['rows per request', options.input === 'synthetic' ? String(options.batchSize ?? 1) : '1'],
-        ['tensors', options.jsonTensors === true ? 'JSON' : 'binary'],
+        ['request', requests.description],
         ['timeout', formatMs(timeoutMs)],
         ['connections', `${maxInFlight} at most`],
         ['seed', String(options.seed)],
@@ -177,14 +171,13 @@ async function makeRequests(
   client: OipHttpClient,
   model: ModelReference,
   options: LoadCliOptions,
-): Promise<ImageRequests> {
+): Promise<LoadRequests> {
   const { input, seed, shape: shapes, batchSize } = options;
   // Asked in any case: a server that is away, or has no such model, is then told from a bad load.
   const metadata = await client.modelMetadata(model);
   if (input === 'synthetic') {
     const encoding = options.jsonTensors === true ? 'json' : 'binary';
-    const source = madeUpRequests(metadata, { batchSize, shapes, encoding, seed });
-    return { source, notes: [] };
+    return madeUpRequests(metadata, { batchSize, shapes, encoding, seed });
   }
   if (batchSize !== undefined && batchSize > 1) {
     throw invalidArgument('--batch-size', 'must be 1 with images, each its own request', batchSize);

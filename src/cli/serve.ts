@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Logger } from 'pino';
 import type { PreprocessingName } from '../datasets/image-signature.ts';
 import { preprocessingHints } from '../datasets/image-signature.ts';
 import { DnnScalerError, invalidArgument } from '../errors.ts';
@@ -67,11 +68,13 @@ export function serveCommand(): Command {
         'how images become tensors (default: where it is certain)',
       ).choices([...Object.keys(preprocessingHints), 'none']),
     )
-    .option(
-      '--calibrate <duration>',
-      'longest search for the operating point before a model is ready; 0s for none',
-      parseCalibration,
-      20_000,
+    .addOption(
+      new Option(
+        '--calibrate <duration>',
+        'longest search for the operating point before a model is ready; 0s for none',
+      )
+        .argParser(parseCalibration)
+        .default(20_000, '20s'),
     )
     .option('--token-file <file>', `file with the management token (or set ${tokenVariable})`)
     .option('--tls-cert <file>', 'certificate chain in PEM; needs --tls-key')
@@ -111,36 +114,41 @@ async function serve(models: readonly string[], options: ServeCliOptions): Promi
     });
     const logger = serverLog(options.log, options.verbose === true);
     const server = await start(models, options, logger);
-    logger.info({ http: server.httpUrl, grpc: server.grpcTarget }, 'listening');
-    const failed = await Promise.race([server.loaded, interrupted.then(() => [])]);
-    if (
-      !interrupts.pending &&
-      failed.length === models.length &&
-      server.repository.serving.length === 0
-    ) {
-      // The log says why. A server without a model helps nobody.
+    try {
+      logger.info({ http: server.httpUrl, grpc: server.grpcTarget }, 'listening');
+      const failed = await Promise.race([server.loaded, interrupted.then(() => null)]);
+      if (failed !== null) tellReadiness(server, failed, logger);
+      await interrupted;
+      logger.info('stopping: answering what was accepted');
+    } finally {
+      const hung = hasHungInstance(server);
       await server.stop();
-      throw new DnnScalerError(
-        'invalid-argument',
-        `no model could be loaded: ${failed.join(', ')}`,
-      );
+      if (hung) noteHungThread();
     }
-    if (!interrupts.pending) logger.info('ready');
-    await interrupted;
-    logger.info('stopping: answering what was accepted');
-    const hung = hasHungInstance(server);
-    await server.stop();
     logger.info('stopped');
-    if (hung) noteHungThread();
   } finally {
     interrupts.dispose();
   }
 }
 
+/** @throws DnnScalerError `invalid-argument` when no model could be loaded; the log says why */
+function tellReadiness(server: ModelServer, failed: readonly string[], logger: Logger): void {
+  if (failed.length === 0) {
+    logger.info('ready');
+    return;
+  }
+  if (server.repository.serving.length === 0) {
+    // A server without a model helps nobody.
+    const message = `no model could be loaded: ${failed.join(', ')}`;
+    throw new DnnScalerError('invalid-argument', message);
+  }
+  logger.warn({ failed }, 'serving, but not ready: some models could not be loaded');
+}
+
 async function start(
   models: readonly string[],
   options: ServeCliOptions,
-  logger: ReturnType<typeof serverLog>,
+  logger: Logger,
 ): Promise<ModelServer> {
   const defaults: ModelDefaults = {
     slo: sloFrom(options),

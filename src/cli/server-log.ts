@@ -28,8 +28,8 @@ export function textLine(json: string): string {
   const time = new Date(record.time).toISOString().slice(11, 19);
   const level = pino.levels.labels[record.level] ?? 'info';
   const mark = level === 'info' || level === 'debug' ? '' : `${level.toUpperCase()} `;
-  const subject = typeof record['model'] === 'string' ? `${record['model']}: ` : '';
-  const message = typeof record['msg'] === 'string' ? record['msg'] : '';
+  const subject = typeof record.model === 'string' ? `${record.model}: ` : '';
+  const message = typeof record.msg === 'string' ? record.msg : '';
   const fields = Object.entries(record)
     .filter(([name, value]) => !ownFields.has(name) && value !== null)
     .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
-import { DnnScalerError } from '../errors.ts';
+import type { DnnScalerError } from '../errors.ts';
 import type { ModelCatalog } from '../serving/models/model-repository.ts';
 import { ModelRepository } from '../serving/models/model-repository.ts';
 import type { FolderCatalog } from '../serving/models/folder-catalog.ts';
@@ -24,7 +24,10 @@ export interface ModelServerOptions {
   readonly watchMs?: number;
   /** Of this package. */
   readonly version: string;
-  readonly http?: Omit<HttpServerOptions, 'metrics' | 'admin' | 'logger' | 'loggerInstance' | 'clock'>;
+  readonly http?: Omit<
+    HttpServerOptions,
+    'metrics' | 'admin' | 'logger' | 'loggerInstance' | 'clock'
+  >;
   /** `null`: no gRPC. */
   readonly grpc?: Omit<GrpcServerOptions, 'onFault' | 'clock'> | null;
   /** Bytes that waiting and running requests may hold; further ones get 503. Default 1 GiB. */

@@ -36,7 +36,8 @@ export class Calibration {
   }
 
   /**
-   * Resolves when the scaler has settled (true), or when the time is up or the rows fail (false).
+   * Resolves when the scaler has settled (true), or when the time is up, the rows fail or the signal
+   * comes (false).
    *
    * @param limitMs 0 does nothing
    */
@@ -45,15 +46,19 @@ export class Calibration {
     source: RowSource<Row>,
     limitMs: number,
     clock: Clock,
+    signal: AbortSignal,
   ): Promise<boolean> {
-    if (limitMs <= 0) return false;
+    if (limitMs <= 0 || signal.aborted) return false;
     let failures = 0;
     const hasSettled = await new Promise<boolean>((resolve) => {
-      const timer = clock.setTimer(limitMs, () => resolve(false));
+      const timer = clock.setTimer(limitMs, () => end(false));
       const end = (settled: boolean): void => {
         clock.clearTimer(timer);
+        signal.removeEventListener('abort', giveUp);
         resolve(settled);
       };
+      const giveUp = (): void => end(false);
+      signal.addEventListener('abort', giveUp);
       this.#settled = () => end(true);
       this.#loop = new ClosedLoop(source, (row, settled) => {
         deployment.submit(row, (error) => {

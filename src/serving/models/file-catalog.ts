@@ -36,7 +36,8 @@ export class FileCatalog implements ModelCatalog {
     return Promise.resolve(sources);
   }
 
-  async #read({ name, open }: NamedModel, options: LoadOptions): Promise<ModelToServe> {
+  async #read(model: NamedModel, options: LoadOptions): Promise<ModelToServe> {
+    const { name } = model;
     const config = configOf(options, undefined, name);
     if (typeof config.labels === 'string') {
       const message = `model ${name} has no folder to find ${JSON.stringify(config.labels)} in: give the labels as a list`;
@@ -44,7 +45,7 @@ export class FileCatalog implements ModelCatalog {
     }
     const base = { name, config, labels: config.labels ?? [], defaults: this.#defaults };
     if (options.files.size > 0) return serveUpload(options.files, base, []);
-    const { modelPath, preprocessing, makeRow } = await open();
+    const { modelPath, preprocessing, makeRow } = await model.open();
     const spec = specOf({ ...base, version: onlyVersion, modelPath });
     return {
       spec: {

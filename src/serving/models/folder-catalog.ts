@@ -25,44 +25,51 @@ export class FolderCatalog implements ModelCatalog {
 
   /** @throws DnnScalerError `invalid-argument` when the folder cannot be read */
   async sources(): Promise<readonly ModelSource[]> {
-    const entries = await readdir(this.#folder, { withFileTypes: true }).catch((cause: unknown) => {
+    const entries = await readdir(this.#folder).catch((cause: unknown) => {
       throw new DnnScalerError('invalid-argument', `cannot read the folder ${this.#folder}`, {
         cause,
       });
     });
     const sources: ModelSource[] = [];
-    for (const entry of entries) {
-      if (!entry.isDirectory() || entry.name.startsWith('.')) continue;
-      const folder = path.join(this.#folder, entry.name);
+    for (const name of entries) {
+      if (name.startsWith('.')) continue;
+      const folder = path.join(this.#folder, name);
       if ((await versionsIn(folder)).length === 0) continue;
       sources.push({
-        name: entry.name,
-        read: (options) => readModelFolder(entry.name, folder, options, this.#defaults),
+        name,
+        read: (options) => readModelFolder(name, folder, options, this.#defaults),
       });
     }
     return sources;
   }
 
   /**
-   * What changes when a model does: the newest version's file and the configuration, by name. For
-   * telling whether to load it again.
+   * What changes when a model does, by name: the files of its newest version (the model, weights
+   * kept beside it) and those beside its versions (the configuration, labels). For telling whether
+   * to load it again.
    */
   async fingerprints(): Promise<ReadonlyMap<string, string>> {
     const prints = new Map<string, string>();
     for (const { name } of await this.sources()) {
       const folder = path.join(this.#folder, name);
       const [newest = ''] = await versionsIn(folder);
-      const files = [path.join(folder, newest, modelFileName), path.join(folder, configFileName)];
-      const states = await Promise.all(files.map(fileState));
-      prints.set(name, [newest, ...states].join(' '));
+      const states = [await filesState(path.join(folder, newest)), await filesState(folder)];
+      prints.set(name, [newest, ...states].join('\n'));
     }
     return prints;
   }
 }
 
-async function fileState(file: string): Promise<string> {
-  const found = await stat(file).catch(() => undefined);
-  return found === undefined ? 'absent' : `${found.mtimeMs}:${found.size}`;
+/** Name, time and size of the files in a folder, but for hidden ones. */
+async function filesState(folder: string): Promise<string> {
+  const names = await readdir(folder).catch(() => []);
+  const states: string[] = [];
+  for (const name of names.sort()) {
+    if (name.startsWith('.')) continue;
+    const found = await stat(path.join(folder, name)).catch(() => undefined);
+    if (found?.isFile() === true) states.push(`${name}:${found.mtimeMs}:${found.size}`);
+  }
+  return states.join(' ');
 }
 
 async function readModelFolder(

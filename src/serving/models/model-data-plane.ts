@@ -1,4 +1,5 @@
-import { DnnScalerError, toDnnScalerError } from '../../errors.ts';
+import type { DnnScalerError } from '../../errors.ts';
+import { toDnnScalerError } from '../../errors.ts';
 import type {
   DataPlane,
   InferDone,

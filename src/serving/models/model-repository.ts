@@ -55,7 +55,7 @@ export class ModelRepository {
   readonly #slots = new Map<string, Slot>();
   /** Old models on their way out. */
   readonly #leaving = new Set<Promise<void>>();
-  #isClosed = false;
+  readonly #closing = new AbortController();
 
   constructor(catalog: ModelCatalog, context: ServingContext) {
     this.#catalog = catalog;
@@ -84,7 +84,7 @@ export class ModelRepository {
     const sources = await this.#catalog.sources();
     for (const { name } of sources) this.#slotOf(name).state = 'LOADING';
     for (const { name } of sources) {
-      if (this.#isClosed) return;
+      if (this.#closing.signal.aborted) return;
       try {
         await this.load(name, noOptions);
         onLoaded(name, null);
@@ -153,12 +153,12 @@ export class ModelRepository {
       let toServe: ModelToServe | undefined;
       try {
         toServe = await source.read(options);
-        const model = await openServedModel(toServe.spec, this.#context);
+        const model = await openServedModel(toServe.spec, this.#context, this.#closing.signal);
         const old = slot.serving;
         slot.serving = { model, toServe };
         slot.state = 'READY';
         slot.reason = '';
-        if (old !== null) this.#retire(old);
+        if (old !== null) void this.#retire(old);
       } catch (thrown) {
         const error = toDnnScalerError(thrown);
         await toServe?.release();
@@ -186,7 +186,7 @@ export class ModelRepository {
 
   /** Answers everything accepted, and releases every model. */
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     await Promise.all([...this.#slots.values()].map(({ busy }) => busy));
     for (const slot of this.#slots.values()) {
       if (slot.serving !== null) void this.#retire(slot.serving);
@@ -209,7 +209,7 @@ export class ModelRepository {
   async #inTurn(name: string, act: (slot: Slot) => Promise<void>): Promise<void> {
     const slot = this.#slotOf(name);
     const turn = slot.busy.then(() => {
-      if (this.#isClosed) {
+      if (this.#closing.signal.aborted) {
         throw new DnnScalerError('unavailable', 'the server is shutting down');
       }
       return act(slot);
@@ -222,6 +222,8 @@ export class ModelRepository {
     const leaving = model
       .close()
       .then(() => toServe.release())
+      // The requests are answered by then; a folder that cannot be removed concerns nobody.
+      .catch(() => undefined)
       .finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
     return leaving;

@@ -53,11 +53,13 @@ export interface ServingContext {
 /**
  * Loads a model, brings it to its operating point and gives it back ready to serve.
  *
+ * @param closing cuts the search for the operating point short
  * @throws DnnScalerError when the model or an option is no good; nothing is left running then
  */
 export async function openServedModel(
   spec: ServedModelSpec,
   context: ServingContext,
+  closing: AbortSignal,
 ): Promise<ServedModel> {
   const { clock } = context;
   await keepExternalDataInside(spec.engine.modelPath);
@@ -106,7 +108,7 @@ export async function openServedModel(
     });
     await started(deployment);
     const source = syntheticSource(() => rowFor(spec, engine, random));
-    await calibration.run(deployment, source, context.calibrateMs, clock);
+    await calibration.run(deployment, source, context.calibrateMs, clock, closing);
     state.isCalibrating = false;
     return model;
   } catch (thrown) {
@@ -127,7 +129,7 @@ function started(deployment: Deployment<Row, Row>): Promise<void> {
 /** A model that rejects made-up values is known to accept one row. */
 function rowFor({ makeRow }: ServedModelSpec, engine: OnnxEngine, random: Random): Row {
   if (makeRow !== undefined) return makeRow(random);
-  const onlyNumbers = engine.signature.inputs.every(({ datatype }) => /^FP/.test(datatype));
+  const onlyNumbers = engine.signature.inputs.every(({ datatype }) => datatype.startsWith('FP'));
   return onlyNumbers ? randomRow(engine.signature, random) : engine.knownGoodRow;
 }
 

@@ -85,6 +85,8 @@ describe('rowsOf', () => {
     ['another type', [length], [{ ...floats([1], 1), name: 'length' }], /INT64.*FP32/],
     ['no batch dimension', [x], [floats([2], 1, 2)], /\[rows, 2\], with at least 1 row/],
     ['no rows', [x], [floats([0, 2])], /at least 1 row/],
+    // Before there is an object for each of them.
+    ['too many rows', [x], [floats([2 ** 32, 0])], /at most 8192 rows/],
     ['other dimensions', [x], [floats([1, 3], 1, 2, 3)], /shape \[2\].*\[3\]/],
     ['other numbers of rows', [x, length], [floats([1, 2], 1, 2), lengths], /as many rows.*2/],
   ])('refuses %s', (_, layouts, tensors, message) => {

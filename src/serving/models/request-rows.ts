@@ -6,12 +6,21 @@ import { elementCount } from '../../tensor/dtype.ts';
 import type { TensorData } from '../../tensor/dtype.ts';
 import type { Row } from '../../tensor/row.ts';
 
+/** A request may be cut into so many rows: each costs some memory of its own. */
+const maxRowsPerRequest = 8192;
+
+/** @throws DnnScalerError `invalid-argument` for more rows than a request may have */
+export function checkRowCount(rows: number): void {
+  if (rows <= maxRowsPerRequest) return;
+  throw invalidArgument('a request', `must have at most ${maxRowsPerRequest} rows`, rows);
+}
+
 /**
  * The rows of a request: its tensors cut along the batch dimension, in the model's order of inputs.
  * Numbers are viewed, not copied.
  *
  * @throws DnnScalerError `invalid-argument` for inputs that are missing, unknown, given twice, of
- *   the wrong type or shape, or that differ in their number of rows; `unsupported` for BF16
+ *   the wrong type or shape, too many rows, or that differ in their number; `unsupported` for BF16
  */
 export function rowsOf(
   layouts: readonly InputTensorLayout[],
@@ -77,6 +86,7 @@ function rowCount({ declaredDims }: InputTensorLayout, { name, shape }: WireTens
     const rule = `must have the shape [${['rows', ...dims].join(', ')}], with at least 1 row`;
     throw invalidArgument(`input ${name}`, rule, shape);
   }
+  checkRowCount(rows);
   return rows;
 }
 

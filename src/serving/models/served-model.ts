@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { imageDecoder } from '../../datasets/decode-image.ts';
-import { decodeFailureReason } from '../../datasets/decode-image.ts';
+import { rowBytesOf } from '../../datasets/preprocess.ts';
 import type { PreprocessingSpec } from '../../datasets/preprocess.ts';
 import type { OnnxEngine } from '../../engines/onnx/onnx-engine.ts';
 import { DnnScalerError, invalidArgument, toDnnScalerError } from '../../errors.ts';
@@ -19,11 +19,13 @@ import type { Row } from '../../tensor/row.ts';
 import type { Deployment } from '../deployment.ts';
 import type { AnsweringCall } from '../dispatcher.ts';
 import { configOf, describeModel } from './describe-model.ts';
+import { ImageQueue } from './image-queue.ts';
+import type { Decoding } from './image-queue.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { checkRequestedOutputs, replyTensors } from './reply-tensors.ts';
-import { rowsOf } from './request-rows.ts';
+import { checkRowCount, rowsOf } from './request-rows.ts';
 import { RowGroup } from './row-group.ts';
-import { StatisticsCounter } from './statistics.ts';
+import type { StatisticsCounter } from './statistics.ts';
 
 export type RequestOutcome = 'answered' | 'shed' | 'cancelled' | 'failed';
 
@@ -55,22 +57,20 @@ export interface ServedModelOptions {
 /** How long accepted rows may take to be answered when the model is closed. */
 const drainLimitMs = 30_000;
 
-/** A request may be cut into so many rows: each costs some memory of its own. */
-const maxRowsPerRequest = 8192;
-
 /** One version of a model, being served: whole requests in, whole responses out. */
 export class ServedModel {
   readonly name: string;
   readonly version: string;
   readonly #options: ServedModelOptions;
-  readonly #decode: ((image: Uint8Array) => Promise<Row>) | null;
+  readonly #images: ImageQueue | null;
 
   constructor(options: ServedModelOptions) {
     this.name = options.name;
     this.version = options.version;
     this.#options = options;
     const { preprocessing, maxPixels } = options;
-    this.#decode = preprocessing === null ? null : imageDecoder(preprocessing, maxPixels);
+    this.#images =
+      preprocessing === null ? null : new ImageQueue(imageDecoder(preprocessing, maxPixels));
   }
 
   get isReady(): boolean {
@@ -119,7 +119,7 @@ export class ServedModel {
     const [input] = signature.inputs;
     const [tensor, ...others] = request.inputs;
     const isImage =
-      this.#decode !== null &&
+      this.#images !== null &&
       tensor?.datatype === 'BYTES' &&
       others.length === 0 &&
       tensor.name === input?.name;
@@ -154,15 +154,17 @@ export class ServedModel {
     images: readonly Uint8Array[],
     done: InferDone,
   ): () => void {
-    const decode = this.#decode;
-    const bytes = images.reduce((sum, image) => sum + image.byteLength, 0);
-    return this.#answer(request, bytes, done, () => {
-      if (decode === null) {
+    const { preprocessing } = this.#options;
+    const encodedBytes = images.reduce((sum, image) => sum + image.byteLength, 0);
+    const decodedBytes = preprocessing === null ? 0 : images.length * rowBytesOf(preprocessing);
+    return this.#answer(request, encodedBytes + decodedBytes, done, () => {
+      if (this.#images === null) {
         const message = `model ${this.name} has no preprocessing for images: send tensors`;
         throw new DnnScalerError('unsupported', message);
       }
       if (images.length === 0) throw invalidArgument('the images', 'must be at least one', 0);
-      return Promise.all(images.map((image) => decodeOr(decode, image)));
+      checkRowCount(images.length);
+      return this.#images.decode(images);
     });
   }
 
@@ -171,11 +173,12 @@ export class ServedModel {
     request: Omit<InferRequest, 'inputs'>,
     bytes: number,
     done: InferDone,
-    prepare: () => readonly Row[] | Promise<readonly Row[]>,
+    prepare: () => readonly Row[] | Decoding,
   ): () => void {
     const { clock, budget, deployment } = this.#options;
     const startMs = clock.nowMs();
     let group: RowGroup | undefined;
+    let decoding: Decoding | undefined;
     let isOver = false;
     let holdsBytes = false;
     const end = (error: DnnScalerError | null, response?: InferResponse, rows = 0): void => {
@@ -185,17 +188,9 @@ export class ServedModel {
       if (error !== null) this.#recordFailure(error, clock.nowMs() - startMs, rows);
       done(error, response);
     };
-    const run = (rows: readonly Row[]): void => {
+    const run = (rows: readonly Row[], expiresMs: number): void => {
       if (isOver) return;
-      if (rows.length > maxRowsPerRequest) {
-        throw invalidArgument(
-          'a request',
-          `must have at most ${maxRowsPerRequest} rows`,
-          rows.length,
-        );
-      }
       const preparedMs = clock.nowMs();
-      const expiresMs = expiry(request.parameters, startMs);
       group = new RowGroup(deployment, rows, expiresMs, (error, replies, call) => {
         if (error !== null) {
           end(error, undefined, rows.length);
@@ -215,19 +210,29 @@ export class ServedModel {
       budget.take(bytes);
       holdsBytes = true;
       checkRequestedOutputs(this.#options.engine.signature.outputs, request.outputs);
-      const rows = prepare();
-      if (rows instanceof Promise) {
-        rows.then(run).catch((thrown: unknown) => {
-          end(toDnnScalerError(thrown));
-        });
-      } else run(rows);
+      const expiresMs = expiry(request.parameters, startMs);
+      const prepared = prepare();
+      if ('rows' in prepared) {
+        decoding = prepared;
+        decoding.rows
+          .then((rows) => {
+            run(rows, expiresMs);
+          })
+          .catch((thrown: unknown) => {
+            end(toDnnScalerError(thrown));
+          });
+      } else run(prepared, expiresMs);
     } catch (thrown) {
       end(toDnnScalerError(thrown));
     }
     return () => {
       if (isOver) return;
-      if (group === undefined) end(new DnnScalerError('cancelled', 'the request was withdrawn'));
-      else group.cancel();
+      if (group !== undefined) {
+        group.cancel();
+        return;
+      }
+      decoding?.withdraw();
+      end(new DnnScalerError('cancelled', 'the request was withdrawn'));
     };
   }
 
@@ -285,16 +290,4 @@ function expiry({ timeout }: Parameters, startMs: number): number {
     throw invalidArgument('timeout', 'must be a whole number of microseconds', timeout);
   }
   return us === 0 ? Number.POSITIVE_INFINITY : startMs + us / 1000;
-}
-
-async function decodeOr(
-  decode: (image: Uint8Array) => Promise<Row>,
-  image: Uint8Array,
-): Promise<Row> {
-  try {
-    return await decode(image);
-  } catch (thrown) {
-    const message = `the image cannot be decoded: ${decodeFailureReason(thrown)}`;
-    throw new DnnScalerError('invalid-argument', message);
-  }
 }
