@@ -45,13 +45,7 @@ class Reader {
     if (first === '{') return this.#object(depth);
     if (first === '[') return this.#array(depth);
     if (first === '"') return this.#string();
-    for (const [word, value] of words) {
-      if (this.#text.startsWith(word, this.#at)) {
-        this.#at += word.length;
-        return value;
-      }
-    }
-    return this.#number();
+    return this.#number() ?? this.#word();
   }
 
   end(): void {
@@ -107,9 +101,20 @@ class Reader {
     return (at - before) % 2 === 0;
   }
 
-  #number(): number | bigint {
+  #word(): unknown {
+    for (const [word, value] of words) {
+      if (this.#text.startsWith(word, this.#at)) {
+        this.#at += word.length;
+        return value;
+      }
+    }
+    throw this.#error('has something unexpected');
+  }
+
+  /** Undefined when there is none. */
+  #number(): number | bigint | undefined {
     const match = this.#match(numberPattern);
-    if (match === null) throw this.#error('has something unexpected');
+    if (match === null) return undefined;
     const [literal, fraction, exponent] = match;
     const value = Number(literal);
     if (!Number.isFinite(value)) throw this.#error('has a number out of range, ending');
@@ -125,7 +130,8 @@ class Reader {
   }
 
   #skipSpace(): void {
-    this.#match(spacePattern);
+    // Nothing below a space's code is anything but white space or an error.
+    if (this.#text.charCodeAt(this.#at) <= 0x20) this.#match(spacePattern);
   }
 
   #match(pattern: RegExp): RegExpExecArray | null {

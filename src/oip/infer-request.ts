@@ -48,7 +48,7 @@ export function decodeInferRequest(
   jsonBytes?: number,
   limits: WireLimits = defaultWireLimits,
 ): DecodedRequest {
-  const { json, binary } = splitMessage(body, jsonBytes);
+  const { json, binary } = splitMessage(body, jsonBytes, limits);
   return decodeJson(json, (value, numbers) => {
     const message = asObject('the request', value);
     const id = optionalString('id', message.id);

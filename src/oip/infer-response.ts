@@ -45,7 +45,7 @@ export function decodeInferResponse(
   jsonBytes?: number,
   limits: WireLimits = defaultWireLimits,
 ): InferResponse {
-  const { json, binary } = splitMessage(body, jsonBytes);
+  const { json, binary } = splitMessage(body, jsonBytes, limits);
   return decodeJson(json, (value, numbers) => {
     const message = asObject('the response', value);
     const modelName = optionalString('model_name', message.model_name);

@@ -1,5 +1,6 @@
 import { invalidValue } from './invalid-value.ts';
 import type { EncodedTensors } from './tensor-list.ts';
+import type { WireLimits } from './wire-limits.ts';
 
 /** A message of the HTTP protocol: JSON text, and what binary data follows it. */
 export interface EncodedMessage {
@@ -28,9 +29,19 @@ export interface SplitMessage {
 
 /**
  * @param jsonBytes value of the `Inference-Header-Content-Length` header, undefined without one
- * @throws DnnScalerError `invalid-argument` when that is more than the body holds
+ * @throws DnnScalerError `invalid-argument` when that is more than the body holds, or the JSON text
+ *   is longer than its limit
  */
-export function splitMessage(body: Uint8Array, jsonBytes: number | undefined): SplitMessage {
+export function splitMessage(
+  body: Uint8Array,
+  jsonBytes: number | undefined,
+  limits: WireLimits,
+): SplitMessage {
+  const textBytes = jsonBytes ?? body.byteLength;
+  if (textBytes > limits.maxJsonBytes) {
+    const rule = `must have at most ${limits.maxJsonBytes} bytes (send large tensors as binary data)`;
+    throw invalidValue('the JSON text', rule, textBytes);
+  }
   if (jsonBytes === undefined) return { json: body, binary: undefined };
   if (jsonBytes > body.byteLength) {
     const rule = `must be at most the ${body.byteLength} bytes of the body`;

@@ -17,6 +17,11 @@ export interface WireLimits {
    * of a message. Default 2^17.
    */
   readonly maxStrings: number;
+  /**
+   * Bytes of an inference message's JSON text, which takes up to twenty times as much memory while
+   * it is read. Binary data do not count. Default 16 MiB.
+   */
+  readonly maxJsonBytes: number;
 }
 
 export const defaultWireLimits: WireLimits = {
@@ -25,6 +30,7 @@ export const defaultWireLimits: WireLimits = {
   maxDims: 32,
   maxElements: 2 ** 28,
   maxStrings: 2 ** 17,
+  maxJsonBytes: 16 * 2 ** 20,
 };
 
 /** @throws DnnScalerError `invalid-argument` for a name that is no type of the protocol */

@@ -253,6 +253,43 @@ describe('OipHttpClient', () => {
     expect(outcome).toMatchObject({ kind: 'lost', reason: 'cancelled' });
   });
 
+  it('serves requests beyond its connections in order, but for those cancelled', async () => {
+    const order: string[] = [];
+    const client = await clientOf(
+      {
+        infer: ({ path }, response) => {
+          order.push(path.slice(-7, -6));
+          setTimeout(() => response.end(goodAnswer), 5);
+        },
+      },
+      { maxConnections: 1 },
+    );
+    const ended: string[] = [];
+    const cancels: (() => void)[] = [];
+    await new Promise<void>((resolve) => {
+      for (const name of ['a', 'b', 'c', 'd']) {
+        const path = `/v2/models/${name}/infer`;
+        cancels.push(
+          client.send({ method: 'POST', path }, ({ kind }) => {
+            ended.push(`${name} ${kind}`);
+            if (ended.length === 4) resolve();
+          }),
+        );
+      }
+      cancels[1]?.();
+    });
+    expect(order).toEqual(['a', 'c', 'd']);
+    expect(ended).toEqual(['b lost', 'a answer', 'c answer', 'd answer']);
+  });
+
+  it('reports a header that cannot be sent like any other loss', async () => {
+    const client = await clientOf({}, { headers: { 'x-team': 'a\nb' } });
+    const error = await errorOf(client.infer(m, { inputs: [x] }));
+    expect(error.message).toMatch(/invalid x-team header/);
+    const again = await errorOf(client.infer(m, { inputs: [x] }));
+    expect(again.message).toMatch(/invalid x-team header/);
+  });
+
   it.each(['ftp://x', 'http://', 'http://u:p@x', 'http://x/?a=1', ''])(
     'refuses the URL %j',
     (url) => {

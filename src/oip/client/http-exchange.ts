@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { Pool } from 'undici';
+import { Client } from 'undici';
 import type { DnnScalerError } from '../../errors.ts';
 import type { LossReason } from './http-errors.ts';
 import { lossFrom } from './http-errors.ts';
@@ -34,20 +34,24 @@ export interface HttpExchangeOptions {
   readonly maxAnswerBytes: number;
 }
 
-/** Keep-alive connections to one server. Sets no time limit on requests: whoever sends one does. */
+/**
+ * Keep-alive connections to one server. Sets no time limit on requests: whoever sends one does.
+ *
+ * It keeps its own list of free connections: undici's pool looks through all of them for each
+ * request, which hundreds of connections make slow.
+ */
 export class HttpExchange {
-  readonly #pool: Pool;
   readonly #origin: string;
+  readonly #options: HttpExchangeOptions;
+  readonly #connections: Client[] = [];
+  /** The one used last is used next, so that no more stay open than the requests need. */
+  readonly #free: Client[] = [];
+  /** Requests without a connection, oldest first. */
+  readonly #waiting = new Set<Exchange>();
 
-  constructor(origin: string, { maxConnections, maxAnswerBytes }: HttpExchangeOptions) {
+  constructor(origin: string, options: HttpExchangeOptions) {
     this.#origin = origin;
-    this.#pool = new Pool(origin, {
-      connections: maxConnections,
-      pipelining: 1,
-      maxResponseSize: maxAnswerBytes,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    this.#options = options;
   }
 
   /**
@@ -57,45 +61,86 @@ export class HttpExchange {
    *   `cancelled`; after `done` it does nothing
    */
   send(request: HttpRequest, done: (outcome: HttpOutcome) => void): () => void {
-    const handler = new AnswerHandler(this.#origin, done);
-    const { method, path, headers = {}, body } = request;
-    try {
-      this.#pool.dispatch({ method, path, headers, body: body ?? null }, handler);
-    } catch (error) {
-      // Only what undici finds wrong with the request itself, such as a header's characters.
-      queueMicrotask(() => {
-        handler.fail(error as Error);
-      });
-    }
-    return handler.cancel;
+    const exchange = new Exchange(this.#origin, request, (outcome) => {
+      this.#release(exchange);
+      done(outcome);
+    });
+    const connection = this.#free.pop() ?? this.#connect();
+    if (connection === undefined) this.#waiting.add(exchange);
+    else exchange.begin(connection);
+    return exchange.cancel;
   }
 
   /** Closes all connections; what is under way ends as cancelled or closed. */
-  close(): Promise<void> {
-    return this.#pool.destroy();
+  async close(): Promise<void> {
+    for (const exchange of this.#waiting) exchange.cancel();
+    await Promise.all(this.#connections.map((connection) => connection.destroy()));
+  }
+
+  #connect(): Client | undefined {
+    const { maxConnections, maxAnswerBytes } = this.#options;
+    if (this.#connections.length >= maxConnections) return undefined;
+    const connection = new Client(this.#origin, {
+      maxResponseSize: maxAnswerBytes,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  #release(exchange: Exchange): void {
+    this.#waiting.delete(exchange);
+    const { connection } = exchange;
+    if (connection === undefined) return;
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#free.push(connection);
+      return;
+    }
+    this.#waiting.delete(next);
+    next.begin(connection);
   }
 }
 
-/** Collects one answer. A plain object with methods, as undici wants it: one is made per request. */
-class AnswerHandler implements Dispatcher.DispatchHandler {
+/** One request and its answer, told piece by piece as undici wants it. */
+class Exchange implements Dispatcher.DispatchHandler {
   readonly #origin: string;
-  readonly #done: (outcome: HttpOutcome) => void;
+  readonly #request: HttpRequest;
+  readonly #onEnd: (outcome: HttpOutcome) => void;
   readonly #chunks: Buffer[] = [];
+  #connection: Client | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
   #headers: IncomingHttpHeaders = {};
   #state: 'pending' | 'cancelled' | 'ended' = 'pending';
+  #isBeginning = false;
 
-  constructor(origin: string, done: (outcome: HttpOutcome) => void) {
+  constructor(origin: string, request: HttpRequest, onEnd: (outcome: HttpOutcome) => void) {
     this.#origin = origin;
-    this.#done = done;
+    this.#request = request;
+    this.#onEnd = onEnd;
+  }
+
+  /** What the request was sent over; undefined while it waits. */
+  get connection(): Client | undefined {
+    return this.#connection;
+  }
+
+  begin(connection: Client): void {
+    const { method, path, headers = {}, body = null } = this.#request;
+    this.#connection = connection;
+    this.#isBeginning = true;
+    connection.dispatch({ method, path, headers, body }, this);
+    this.#isBeginning = false;
   }
 
   readonly cancel = (): void => {
     if (this.#state !== 'pending') return;
     this.#state = 'cancelled';
-    // Before it has a connection there is nothing to abort yet: `onRequestStart` will.
-    this.#controller?.abort(new Error('cancelled'));
+    // Until it is written to a connection there is nothing to abort: `onRequestStart` will.
+    if (this.#connection === undefined) this.#lose(new Error('cancelled'));
+    else this.#controller?.abort(new Error('cancelled'));
   };
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -129,18 +174,28 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.fail(error);
+    this.#lose(error);
   }
 
-  fail(error: Error): void {
-    const loss = lossFrom(error, this.#origin);
-    const reason = this.#state === 'cancelled' ? 'cancelled' : loss.reason;
-    this.#end({ kind: 'lost', reason, error: loss.error });
+  #lose(thrown: Error): void {
+    const { reason, error } = lossFrom(thrown, this.#origin);
+    this.#end({
+      kind: 'lost',
+      reason: this.#state === 'cancelled' ? 'cancelled' : reason,
+      error,
+    });
   }
 
   #end(outcome: HttpOutcome): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    this.#done(outcome);
+    // What undici finds wrong with a request itself comes while the request is handed over.
+    if (this.#isBeginning) {
+      queueMicrotask(() => {
+        this.#onEnd(outcome);
+      });
+    } else {
+      this.#onEnd(outcome);
+    }
   }
 }

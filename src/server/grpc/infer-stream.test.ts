@@ -1,31 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
-import { FakeDataPlane } from '../http/testing/fake-data-plane.ts';
-import type { GrpcServer } from './server.ts';
-import { startGrpcServer } from './server.ts';
 import type { Message } from './testing/client.ts';
-import { collect, echoRequest, TestClient, until } from './testing/client.ts';
+import { collect, echoRequest, until } from './testing/client.ts';
+import { closeAll, start } from './testing/start.ts';
 
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0)) await close();
-});
-
-async function start(maxRequestsOfStream = 128): Promise<{
-  plane: FakeDataPlane;
-  server: GrpcServer;
-  client: TestClient;
-}> {
-  const plane = new FakeDataPlane();
-  const limits = { maxRequestsOfStream };
-  const server = await startGrpcServer(plane, { port: 0, limits });
-  const client = new TestClient(server.target);
-  closers.push(
-    () => client.close(),
-    () => server.stop(0),
-  );
-  return { plane, server, client };
-}
+afterEach(closeAll);
 
 const held = (id: string): Message => echoRequest([1], { model_name: 'held', id });
 const ids = (messages: readonly Message[]): unknown[] =>
@@ -89,7 +68,7 @@ describe('ModelStreamInfer', () => {
   });
 
   it('reads no further than its bound until answers are ready', async () => {
-    const { plane, client } = await start(4);
+    const { plane, client } = await start({ limits: { maxRequestsOfStream: 4 } });
     const stream = client.stream();
     const done = collect(stream);
     const sent = Array.from({ length: 200 }, (_, i) => String(i));
@@ -108,10 +87,10 @@ describe('ModelStreamInfer', () => {
   });
 
   it('waits for a client that does not take its answers', async () => {
-    const { plane, client } = await start(8);
+    const { plane, client } = await start({ limits: { maxRequestsOfStream: 8 } });
     const stream = client.stream();
     stream.pause();
-    const values = new Array<number>(2 ** 18).fill(1);
+    const values = new Array<number>(2 ** 16).fill(1);
     for (let i = 0; i < 100; i += 1) stream.write(echoRequest(values, { id: String(i) }));
     stream.end();
     let asked = 0;

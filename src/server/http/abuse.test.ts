@@ -156,10 +156,9 @@ describe('a client that takes its time', () => {
   ])('over %s is cut off, however often it sends a little', async (_, opening, drip) => {
     const { server } = await start({ limits });
     const socket = await openSocket(server.port);
-    let isOpen = true;
-    const received = receiveAll(socket).finally(() => (isOpen = false));
+    const received = receiveAll(socket);
     socket.write(opening);
-    while (isOpen) {
+    while (!socket.closed) {
       socket.write(drip);
       await sleep(20);
     }

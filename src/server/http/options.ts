@@ -1,4 +1,4 @@
-import type { FastifyBaseLogger } from 'fastify';
+import type { FastifyBaseLogger, FastifyServerOptions } from 'fastify';
 import { systemClock } from '../../clock.ts';
 import type { Clock } from '../../clock.ts';
 import { invalidArgument } from '../../errors.ts';
@@ -72,8 +72,10 @@ export interface HttpServerOptions {
   readonly metrics?: () => Promise<{ readonly contentType: string; readonly body: string }>;
   /** Answers `/v2/models/M/slo`; not found without it. */
   readonly admin?: HttpAdmin;
-  /** Such as a pino logger. Default: none. */
-  readonly logger?: FastifyBaseLogger;
+  /** Options of fastify's own pino logger, or true for its defaults. Default false: none. */
+  readonly logger?: FastifyServerOptions['logger'];
+  /** A ready logger instead, such as one of pino. */
+  readonly loggerInstance?: FastifyBaseLogger;
   /** Log each request and its answer at level `info`, not only faults. Default false. */
   readonly logRequests?: boolean;
   readonly clock?: Clock;
@@ -92,7 +94,8 @@ export interface HttpSettings {
   readonly wireLimits: WireLimits;
   readonly metrics: HttpServerOptions['metrics'];
   readonly admin: HttpAdmin | undefined;
-  readonly logger: FastifyBaseLogger | undefined;
+  readonly logger: FastifyServerOptions['logger'];
+  readonly loggerInstance: FastifyBaseLogger | undefined;
   readonly logRequests: boolean;
   readonly clock: Clock;
 }
@@ -123,6 +126,7 @@ export function checkHttpOptions(options: HttpServerOptions): HttpSettings {
     metrics: options.metrics,
     admin: options.admin,
     logger: options.logger,
+    loggerInstance: options.loggerInstance,
     logRequests: options.logRequests ?? false,
     clock: options.clock ?? systemClock,
   };

@@ -29,31 +29,29 @@ type Handler = (request: FastifyRequest, reply: FastifyReply) => void | Promise<
 /** By path, what its methods do. */
 type RouteTable = Readonly<Record<string, Partial<Record<Method, Handler>>>>;
 
-/** Adds every route, and for each path the answer to methods that it does not have. */
+/** Adds every route, and answers to methods that a path does not have and to unknown paths. */
 export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
   const table = { ...serverRoutes(parts), ...modelRoutes(parts), ...repositoryRoutes(parts) };
-  for (const [url, handlers] of Object.entries(table)) {
+  const paths = Object.entries(table).map(([url, handlers]) => {
     const methods = Object.keys(handlers) as Method[];
     for (const method of methods) app.route({ method, url, handler: handlers[method] as Handler });
     // Fastify answers HEAD wherever it answers GET.
-    const known: string[] = methods.includes('GET') ? [...methods, 'HEAD'] : methods;
-    const others = app.supportedMethods.filter((method) => !known.includes(method));
-    app.route({ method: others, url, handler: wrongMethod(known.join(', ')) });
-  }
+    const allow = methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+    return { pattern: pathPattern(url), allow: allow.join(', ') };
+  });
   app.setNotFoundHandler((request) => {
-    if (!app.supportedMethods.includes(request.method)) throw methodProblem(request.method);
-    throw new HttpProblem(404, `no such path: ${request.raw.url ?? ''}`);
+    const path = request.raw.url?.replace(/[?#].*$/s, '') ?? '';
+    const known = paths.find(({ pattern }) => pattern.test(path));
+    if (known === undefined) throw new HttpProblem(404, `no such path: ${path}`);
+    const { allow } = known;
+    throw new HttpProblem(405, `method must be ${allow}; received ${request.method}`, { allow });
   });
 }
 
-function wrongMethod(allow: string): Handler {
-  return (request) => {
-    throw methodProblem(request.method, { allow });
-  };
-}
-
-function methodProblem(method: string, headers: Record<string, string> = {}): HttpProblem {
-  return new HttpProblem(405, `method ${method} is not allowed here`, headers);
+/** What a path of the table stands for: `:model` for any one segment, `:version` for digits. */
+function pathPattern(url: string): RegExp {
+  const source = url.replace(/:version\(.*?\)/, '\\d+').replace(/:\w+/g, '[^/]+');
+  return new RegExp(`^${source}$`);
 }
 
 function serverRoutes({ plane, settings, answering }: RouteParts): RouteTable {

@@ -142,11 +142,21 @@ describe('stopping', () => {
 });
 
 describe('the log', () => {
+  it("is written by fastify's own logger", async () => {
+    const lines: string[] = [];
+    const stream = { write: (line: string) => void lines.push(line) };
+    const { server } = await start({ logger: { stream }, logRequests: true });
+    await fetch(`${server.url}/v2`);
+    const messages = lines.map((line) => (JSON.parse(line) as { msg: string }).msg);
+    expect(messages).toContain('incoming request');
+    expect(messages).toContain('request completed');
+  });
+
   it('has faults, and requests only when wanted', async () => {
     for (const logRequests of [false, true]) {
       const lines: { level: string; text: string }[] = [];
-      const logger = recordingLogger(lines);
-      const { server, plane } = await start({ logger, logRequests });
+      const loggerInstance = recordingLogger(lines);
+      const { server, plane } = await start({ loggerInstance, logRequests });
       await fetch(`${server.url}/v2`);
       plane.isLive = () => {
         throw new Error('a fault');
@@ -160,15 +170,15 @@ describe('the log', () => {
   });
 });
 
-function recordingLogger(
-  lines: { level: string; text: string }[],
-): NonNullable<HttpServerOptions['logger']> {
+type Logger = NonNullable<HttpServerOptions['loggerInstance']>;
+
+function recordingLogger(lines: { level: string; text: string }[]): Logger {
   const at =
     (level: string) =>
     (first: unknown, text?: string): void => {
       lines.push({ level, text: text ?? String(first) });
     };
-  const logger = {
+  const logger: Logger = {
     level: 'info',
     fatal: at('fatal'),
     error: at('error'),
@@ -176,8 +186,8 @@ function recordingLogger(
     info: at('info'),
     debug: at('debug'),
     trace: at('trace'),
-    silent: () => {},
+    silent: at('silent'),
     child: () => logger,
   };
-  return logger as unknown as NonNullable<HttpServerOptions['logger']>;
+  return logger;
 }

@@ -1,6 +1,7 @@
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { Client, compressionAlgorithms, credentials, Metadata } from '@grpc/grpc-js';
 import type { ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import type { MethodDefinition, ServiceDefinition } from '@grpc/proto-loader';
+import { systemClock } from '../../../clock.ts';
 import { inferenceServiceOf, loadInferencePackage } from '../../../oip/grpc-definition.ts';
 
 const inference = inferenceServiceOf(loadInferencePackage());
@@ -15,12 +16,22 @@ export interface CallOptions {
   readonly onCall?: (call: { cancel(): void }) => void;
 }
 
+export interface ClientOptions {
+  readonly channel?: ChannelCredentials;
+  /** Compress requests. */
+  readonly gzip?: boolean;
+}
+
 /** A client that knows the protocol from the .proto file alone. */
 export class TestClient {
   readonly #client: Client;
 
-  constructor(target: string, channel: ChannelCredentials = credentials.createInsecure()) {
+  constructor(
+    target: string,
+    { channel = credentials.createInsecure(), gzip = false }: ClientOptions = {},
+  ) {
     this.#client = new Client(target, channel, {
+      ...(gzip ? { 'grpc.default_compression_algorithm': compressionAlgorithms.gzip } : {}),
       'grpc.max_receive_message_length': -1,
       'grpc.max_send_message_length': -1,
       // Otherwise clients of one target share their connection.
@@ -47,7 +58,7 @@ export class TestClient {
         responseDeserialize as (bytes: Buffer) => Message,
         request,
         toMetadata(metadata),
-        deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs },
+        deadlineMs === undefined ? {} : { deadline: systemClock.timeOfDayMs() + deadlineMs },
         (error, response) => {
           if (error === null) resolve(response as Message);
           else reject(error);
@@ -55,6 +66,12 @@ export class TestClient {
       );
       onCall?.(call);
     });
+  }
+
+  /** Calls a method that the protocol may not have, with an empty message. */
+  callPath(path: string): Promise<Message> {
+    const method = { ...methodOf(inference, 'ServerLive'), path };
+    return this.callOf({ Method: method }, 'Method', {});
   }
 
   stream(
@@ -104,7 +121,7 @@ export function collect(
   return new Promise((resolve) => {
     const messages: Message[] = [];
     stream.on('data', (message: Message) => messages.push(message));
-    stream.on('error', () => {});
+    stream.on('error', () => undefined);
     stream.on('status', ({ code, details }) => resolve({ messages, code, details }));
   });
 }

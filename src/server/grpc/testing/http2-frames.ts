@@ -78,7 +78,7 @@ export function open(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' }, () => {
       socket.off('error', reject);
-      socket.on('error', () => {});
+      socket.on('error', () => undefined);
       socket.resume();
       resolve(socket);
     });

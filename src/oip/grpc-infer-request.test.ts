@@ -1,110 +1,19 @@
-import { loadSync } from '@grpc/proto-loader';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DnnScalerError } from '../errors.ts';
-import type { InferResponse, Parameters } from './data-plane.ts';
-import { inferenceProtoFile, inferenceServiceOf } from './grpc-definition.ts';
 import { decodeGrpcInferRequest } from './grpc-infer-request.ts';
+import type { WireTensor } from './tensor.ts';
 import {
-  encodeGrpcInferResponse,
-  encodeGrpcStreamError,
-  encodeGrpcStreamResponse,
-} from './grpc-infer-response.ts';
-import type { WireDatatype, WireTensor } from './tensor.ts';
-import { bytesFromData, dataFromBytes, wireElementBytes } from './wire-bytes.ts';
-
-// proto-loader reads the .proto file by itself, so it is the judge of what is written by hand.
-const service = inferenceServiceOf(
-  loadSync(inferenceProtoFile, { keepCase: true, longs: String, defaults: true, oneofs: true }),
-);
-const writeRequest = (request: object): Buffer => service.ModelInfer!.requestSerialize(request);
-const readResponse = (bytes: Buffer): object => service.ModelInfer!.responseDeserialize(bytes);
-
-const contentsField = {
-  BOOL: 'bool_contents',
-  UINT8: 'uint_contents',
-  UINT16: 'uint_contents',
-  UINT32: 'uint_contents',
-  UINT64: 'uint64_contents',
-  INT8: 'int_contents',
-  INT16: 'int_contents',
-  INT32: 'int_contents',
-  INT64: 'int64_contents',
-  FP32: 'fp32_contents',
-  FP64: 'fp64_contents',
-  BYTES: 'bytes_contents',
-} as const satisfies Partial<Record<WireDatatype, string>>;
-
-const datatypes = [...Object.keys(contentsField), 'FP16', 'BF16'] as WireDatatype[];
-
-/** Any tensor, built from the bytes of its elements. */
-const anyTensor = (types: readonly WireDatatype[]): fc.Arbitrary<WireTensor> =>
-  fc
-    .record({
-      name: fc.string({ minLength: 1, maxLength: 9, unit: 'grapheme' }),
-      datatype: fc.constantFrom(...types),
-      shape: fc.array(fc.nat({ max: 4 }), { maxLength: 3 }),
-    })
-    .chain(({ name, datatype, shape }) => {
-      const count = shape.reduce((product, dim) => product * dim, 1);
-      const data =
-        datatype === 'BYTES'
-          ? fc.array(fc.uint8Array({ maxLength: 9 }), { minLength: count, maxLength: count })
-          : anyNumbers(datatype, count);
-      return data.map((values) => ({ name, datatype, shape, data: values }));
-    });
-
-function anyNumbers(
-  datatype: Exclude<WireDatatype, 'BYTES'>,
-  count: number,
-): fc.Arbitrary<WireTensor['data']> {
-  const length = count * wireElementBytes(datatype);
-  const byte = datatype === 'BOOL' ? fc.nat({ max: 1 }) : fc.nat({ max: 255 });
-  return fc
-    .array(byte, { minLength: length, maxLength: length })
-    .map((bytes) => dataFromBytes('data', datatype, count, Uint8Array.from(bytes)));
-}
-
-const anyTensors = (types: readonly WireDatatype[]): fc.Arbitrary<WireTensor[]> =>
-  fc.uniqueArray(anyTensor(types), { selector: ({ name }) => name, maxLength: 4 });
-
-const anyParameters: fc.Arbitrary<Parameters> = fc.dictionary(
-  fc.string({ maxLength: 6, unit: 'grapheme' }),
-  fc.oneof(
-    fc.boolean(),
-    fc.maxSafeInteger(),
-    fc.bigInt({ min: 2n ** 53n, max: 2n ** 64n - 1n }),
-    fc.bigInt({ min: -(2n ** 63n), max: -(2n ** 53n) }),
-    fc.double({ noInteger: true, noDefaultInfinity: true }),
-    fc.string({ unit: 'grapheme' }),
-  ),
-);
-
-function toProtoParameter(value: Parameters[string]): object {
-  if (typeof value === 'boolean') return { bool_param: value };
-  if (typeof value === 'string') return { string_param: value };
-  if (typeof value === 'bigint' && value >= 2n ** 63n) return { uint64_param: String(value) };
-  if (typeof value === 'bigint' || Number.isSafeInteger(value)) {
-    return { int64_param: String(value) };
-  }
-  return { double_param: value };
-}
-
-const toProtoParameters = (parameters: Parameters): object =>
-  Object.fromEntries(Object.entries(parameters).map(([k, v]) => [k, toProtoParameter(v)]));
-
-function head({ name, datatype, shape }: WireTensor): object {
-  return { name, datatype, shape };
-}
-
-function contents({ datatype, data }: WireTensor): object {
-  const field = contentsField[datatype as keyof typeof contentsField];
-  const values = Array.from(data as ArrayLike<unknown>, (value) => {
-    if (datatype === 'BOOL') return value === 1;
-    return typeof value === 'bigint' ? String(value) : value;
-  });
-  return { [field]: values };
-}
+  anyParameters,
+  anyTensors,
+  contents,
+  datatypes,
+  head,
+  toProtoParameters,
+  typedDatatypes,
+  writeRequest,
+} from './testing/inference-messages.ts';
+import { bytesFromData } from './wire-bytes.ts';
 
 /** Compares numbers by their bits, so that every NaN is its own. */
 function comparable(tensors: readonly WireTensor[]): object[] {
@@ -144,13 +53,10 @@ describe('reading a ModelInferRequest', () => {
   });
 
   it('gives back typed contents of every type that has some', () => {
-    const types = Object.keys(contentsField) as WireDatatype[];
     fc.assert(
-      fc.property(anyTensors(types), (tensors) => {
+      fc.property(anyTensors(typedDatatypes), (tensors) => {
         // Which bits of a NaN survive a trip through numbers of another width is up to the writer.
-        const isExact = tensors.every(
-          ({ data }) => !Array.from(data as number[]).some(Number.isNaN),
-        );
+        const isExact = tensors.every(({ data }) => !Array.from<unknown>(data).some(Number.isNaN));
         fc.pre(isExact);
         const bytes = writeRequest({
           model_name: 'm',
@@ -345,69 +251,3 @@ describe('reading a ModelInferRequest', () => {
     );
   });
 });
-
-describe('writing a ModelInferResponse', () => {
-  it('is read back by others, with raw tensors of every type', () => {
-    fc.assert(
-      fc.property(anyTensors(datatypes), anyParameters, (outputs, parameters) => {
-        const response: InferResponse = {
-          modelName: 'm',
-          modelVersion: '1',
-          id: 'a',
-          parameters,
-          outputs,
-        };
-        const read = readResponse(encodeGrpcInferResponse(response)) as {
-          outputs: { name: string; datatype: string; shape: string[] }[];
-          raw_output_contents: Buffer[];
-          parameters: Readonly<Record<string, ProtoParameter>>;
-        };
-        expect(read).toMatchObject({ model_name: 'm', model_version: '1', id: 'a' });
-        const heads = read.outputs.map(({ name, datatype, shape }) => {
-          return { name, datatype, shape: shape.map(Number) };
-        });
-        expect(heads).toEqual(outputs.map(head));
-        expect(read.raw_output_contents.map((bytes) => bytes.toString('hex'))).toEqual(
-          outputs.map(({ data }) => Buffer.from(bytesFromData(data)).toString('hex')),
-        );
-        expect(withoutChoice(read.parameters)).toEqual(toProtoParameters(parameters));
-      }),
-    );
-  });
-
-  it('wraps responses and errors of a stream', () => {
-    const readStream = (bytes: Buffer): object =>
-      service.ModelStreamInfer!.responseDeserialize(bytes);
-    const outputs = [
-      { name: 'y', datatype: 'UINT8', shape: [3], data: Uint8Array.of(1, 2, 3) },
-    ] as const;
-    const response = { modelName: 'm', modelVersion: '1', id: 'a', outputs };
-    expect(readStream(encodeGrpcStreamResponse(response))).toMatchObject({
-      error_message: '',
-      infer_response: { model_name: 'm', id: 'a', raw_output_contents: [Buffer.of(1, 2, 3)] },
-    });
-    expect(readStream(encodeGrpcStreamError('no', 'b'))).toMatchObject({
-      error_message: 'no',
-      infer_response: { id: 'b', outputs: [] },
-    });
-    expect(readStream(encodeGrpcStreamError('no', undefined))).toMatchObject({
-      error_message: 'no',
-      infer_response: null,
-    });
-  });
-});
-
-interface ProtoParameter {
-  readonly parameter_choice: string;
-  readonly [field: string]: unknown;
-}
-
-/** proto-loader adds the name of the field that is set. */
-function withoutChoice(parameters: Readonly<Record<string, ProtoParameter>>): object {
-  return Object.fromEntries(
-    Object.entries(parameters).map(([key, { parameter_choice: choice, ...value }]) => {
-      expect(Object.keys(value)).toEqual([choice]);
-      return [key, value];
-    }),
-  );
-}
