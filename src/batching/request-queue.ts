@@ -53,7 +53,7 @@ export class RequestQueue<Request extends Queued> {
   take(count: number): Request[] {
     const taken = Math.min(count, this.#length);
     const requests = new Array<Request>(taken);
-    for (let i = 0; i < taken; ) {
+    for (let i = 0; i < taken;) {
       const request = this.#shift();
       if (request.dropped) continue;
       requests[i] = request;

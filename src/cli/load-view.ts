@@ -13,6 +13,8 @@ export interface RunningLoad {
 }
 
 export interface LoadViewOptions {
+  /** What is loaded, and how. */
+  readonly title: string;
   /** Warm-up included, in ms. */
   readonly totalMs: number;
   readonly slo: Slo;
@@ -30,11 +32,13 @@ export interface LoadView {
 
 /** One line that is drawn over in a terminal, a line for each window elsewhere, nothing when quiet. */
 export function loadView(options: LoadViewOptions): LoadView {
-  const { stream, quiet } = options;
+  const { stream, quiet, title, totalMs } = options;
   if (quiet) return { begin: () => undefined, onWindow: () => undefined, end: () => undefined };
   if (stream.isTTY) return liveLine(options);
   return {
-    begin: () => undefined,
+    begin: () => {
+      stream.write(`${title}, for ${formatMs(totalMs)}\n`);
+    },
     onWindow: (window) => {
       stream.write(`${windowText(window)}\n`);
     },
@@ -45,7 +49,7 @@ export function loadView(options: LoadViewOptions): LoadView {
 const refreshMs = 250;
 const barWidth = 24;
 
-function liveLine({ totalMs, slo, clock, stream }: LoadViewOptions): LoadView {
+function liveLine({ title, totalMs, slo, clock, stream }: LoadViewOptions): LoadView {
   let load: RunningLoad | undefined;
   let timer: TimerHandle | undefined;
   const paint = paintFor(stream);
@@ -61,6 +65,7 @@ function liveLine({ totalMs, slo, clock, stream }: LoadViewOptions): LoadView {
   return {
     begin: (running) => {
       load = running;
+      stream.write(`${title}\n`);
       tick();
     },
     onWindow: draw,

@@ -50,7 +50,8 @@ Examples:
 
 /** A load that has ended, and how it was made. */
 interface FinishedLoad {
-  readonly description: string;
+  /** What was loaded, and how. */
+  readonly title: string;
   /** Name and value of each setting, for people. */
   readonly settings: readonly (readonly [name: string, value: string])[];
   readonly result: LoadResult;
@@ -65,7 +66,7 @@ async function load(url: string, options: LoadCliOptions, command: Command): Pro
   } finally {
     interrupts.dispose();
   }
-  const { result, description, settings } = finished;
+  const { title, result, settings } = finished;
   const { model } = options;
   // Before the files: a path that cannot be written must not cost the figures.
   if (options.json === true) {
@@ -73,7 +74,7 @@ async function load(url: string, options: LoadCliOptions, command: Command): Pro
     const report = { url, model, settings: settingsByName, ...result };
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   } else {
-    process.stdout.write(`${summarizeLoadText(`${model} at ${url}: ${description}`, result)}\n`);
+    process.stdout.write(`${summarizeLoadText(title, result)}\n`);
   }
   if (options.csv !== undefined) {
     await writeOutput('--csv', options.csv, seriesCsv(result.windows));
@@ -118,7 +119,9 @@ async function runLoad(
       throw new DnnScalerError('cancelled', 'interrupted before the load began');
     }
     const totalMs = warmupMs + durationMs;
+    const title = `${model.name} at ${url}: ${description}`;
     const view = loadView({
+      title,
       totalMs,
       slo,
       clock: systemClock,
@@ -149,7 +152,7 @@ async function runLoad(
       view.end();
     }
     return {
-      description,
+      title,
       settings: [
         ['load', description],
         ['objective', formatSlo(slo)],

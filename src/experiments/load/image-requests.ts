@@ -3,8 +3,8 @@ import { listImages } from '../../datasets/image-folder.ts';
 import { DnnScalerError } from '../../errors.ts';
 import type { InferMessage } from '../../oip/client/infer-messages.ts';
 import { Random } from '../../random.ts';
-import type { RowSource } from '../../workload/row-source.ts';
 import { syntheticSource } from '../../workload/row-source.ts';
+import type { LoadRequests } from './load-requests.ts';
 
 /** Memory for images read beforehand. */
 const budgetBytes = 256 * 2 ** 20;
@@ -15,12 +15,6 @@ const signatures: Readonly<Record<string, string>> = {
   '89504e47': 'image/png',
 };
 
-export interface ImageRequests {
-  readonly source: RowSource<InferMessage>;
-  /** What a reader should know of the images, in sentences. */
-  readonly notes: readonly string[];
-}
-
 /**
  * The JPEG and PNG files of a folder as request bodies, for servers that take an encoded image as
  * the whole body of an inference request (DNNScaler's does; it is no part of the protocol). They
@@ -28,7 +22,7 @@ export interface ImageRequests {
  *
  * @throws DnnScalerError `not-found` or `invalid-argument` for a folder without such images
  */
-export async function imageRequests(folder: string, seed: number): Promise<ImageRequests> {
+export async function imageRequests(folder: string, seed: number): Promise<LoadRequests> {
   const files = new Random(seed).shuffle(await listImages(folder, '--input'));
   const messages: InferMessage[] = [];
   let bytes = 0;
@@ -61,7 +55,7 @@ export async function imageRequests(folder: string, seed: number): Promise<Image
     ...(skipped === 0 ? [] : [`${skipped} images are neither JPEG nor PNG and were left out`]),
     ...(unread === 0 ? [] : [`${unread} images were left out to save memory`]),
   ];
-  return { source, notes };
+  return { source, description: `one of ${messages.length} images of ${folder}`, notes };
 }
 
 function contentTypeOf(body: Buffer): string | undefined {

@@ -6,8 +6,9 @@ import { toInferMessage } from '../../oip/client/infer-messages.ts';
 import type { WireData, WireTensor } from '../../oip/tensor.ts';
 import { Random } from '../../random.ts';
 import type { TensorData } from '../../tensor/dtype.ts';
-import type { RowSource } from '../../workload/row-source.ts';
+import { formatBytes } from '../../units.ts';
 import { syntheticSource } from '../../workload/row-source.ts';
+import type { LoadRequests } from './load-requests.ts';
 
 export interface MadeUpRequestOptions {
   /** Rows in each request; left to the model's shapes when undefined. */
@@ -21,7 +22,7 @@ export interface MadeUpRequestOptions {
 /** Different requests at most; after these they come again. */
 const mostDistinct = 32;
 /** Memory for them: a request of large batches has fewer different ones. */
-const budgetBytes = 64 * 2 ** 20;
+const budgetBytes = 32 * 2 ** 20;
 
 /**
  * Requests with chance content that a model can take by its metadata: the values of `randomRow`.
@@ -30,10 +31,7 @@ const budgetBytes = 64 * 2 ** 20;
  * @throws DnnScalerError `invalid-argument` when shapes stay open, contradict the model's or leave
  *   no place for the batch size; and what `toInferMessage` throws
  */
-export function madeUpRequests(
-  model: ModelMetadata,
-  options: MadeUpRequestOptions,
-): RowSource<InferMessage> {
+export function madeUpRequests(model: ModelMetadata, options: MadeUpRequestOptions): LoadRequests {
   const { encoding, seed } = options;
   const shapes = requestShapes(model, options);
   const random = new Random(seed);
@@ -45,9 +43,16 @@ export function madeUpRequests(
   };
   const first = make();
   const affordable = Math.floor(budgetBytes / first.body.byteLength);
-  return syntheticSource((index) => (index === 0 ? first : make()), {
-    distinct: Math.min(Math.max(affordable, 1), mostDistinct),
-  });
+  const tensors = model.inputs.map(({ name, datatype }, i) =>
+    describe({ name, datatype, shape: shapes[i] as readonly number[] }),
+  );
+  return {
+    source: syntheticSource((index) => (index === 0 ? first : make()), {
+      distinct: Math.min(Math.max(affordable, 1), mostDistinct),
+    }),
+    description: `${tensors.join(', ')} as ${encoding === 'json' ? 'JSON' : 'binary'}, ${formatBytes(first.body.byteLength)}`,
+    notes: [],
+  };
 }
 
 /**

@@ -24,9 +24,10 @@ const axisLabel = { color: ink, fontSize: 10 };
 export function latencyOverTime(painter: ChartPainter, { windows, slo }: LoadResult): Markup {
   const endS = endOf(windows);
   const of = (pick: (window: LoadWindow) => number) => seriesOf(windows, pick);
+  const latencies = windows.flatMap(({ p50Ms, p99Ms }) => [p50Ms, p99Ms]);
   return painter.draw(
     {
-      ...frame(['p50', 'p95', 'p99', 'SLO'], 'ms'),
+      ...frame(['p50', 'p95', 'p99', 'SLO'], latencyScale([...latencies, slo.limitMs])),
       xAxis: timeAxis(endS),
       series: [
         line(
@@ -61,7 +62,11 @@ export function ratesOverTime(painter: ChartPainter, { windows }: LoadResult): M
     seriesOf(windows, (window) => (pick(window) / window.durationMs) * 1000);
   return painter.draw(
     {
-      ...frame(['sent', 'answered', 'within SLO', 'shed or failed'], 'requests per second'),
+      ...frame(['sent', 'answered', 'within SLO', 'shed or failed'], {
+        type: 'value',
+        min: 0,
+        name: 'requests per second',
+      }),
       xAxis: timeAxis(endOf(windows)),
       series: [
         line(
@@ -95,7 +100,7 @@ export function ratesOverTime(painter: ChartPainter, { windows }: LoadResult): M
 export function outstandingOverTime(painter: ChartPainter, { windows }: LoadResult): Markup {
   return painter.draw(
     {
-      ...frame(['under way'], 'requests'),
+      ...frame(['under way'], { type: 'value', min: 0, name: 'requests' }),
       xAxis: timeAxis(endOf(windows)),
       series: [
         line(
@@ -121,9 +126,10 @@ export function percentileCurve(painter: ChartPainter, { percentiles, slo }: Loa
     Number(Math.min(ninesOf(share), endNines).toFixed(4)),
     rounded(latencyMs),
   ]);
+  const scale = latencyScale([...percentiles.map((point) => point.latencyMs), slo.limitMs]);
   return painter.draw(
     {
-      ...frame(['latency', 'SLO'], 'ms'),
+      ...frame(['latency', 'SLO'], scale),
       xAxis: {
         type: 'value',
         min: 0,
@@ -142,7 +148,7 @@ export function percentileCurve(painter: ChartPainter, { percentiles, slo }: Loa
         objective([
           [0, slo.limitMs],
           [ninesOf(slo.percentile), slo.limitMs],
-          [ninesOf(slo.percentile), 0],
+          [ninesOf(slo.percentile), scale.min],
         ]),
       ],
     },
@@ -153,7 +159,25 @@ export function percentileCurve(painter: ChartPainter, { percentiles, slo }: Loa
 
 type Point = readonly [x: number, y: number | null];
 
-function frame(names: readonly string[], unit: string): object {
+interface ValueScale {
+  readonly type: 'value' | 'log';
+  readonly min: number;
+  readonly name: string;
+}
+
+/** Beyond this ratio of the largest to the smallest latency, a linear axis shows only the largest. */
+const widestLinearRatio = 100;
+
+function latencyScale(latenciesMs: readonly number[]): ValueScale {
+  const positive = latenciesMs.filter((latencyMs) => latencyMs > 0);
+  const smallest = Math.min(...positive);
+  if (Math.max(...positive) <= widestLinearRatio * smallest) {
+    return { type: 'value', min: 0, name: 'ms' };
+  }
+  return { type: 'log', min: 10 ** Math.floor(Math.log10(smallest)), name: 'ms (logarithmic)' };
+}
+
+function frame(names: readonly string[], scale: ValueScale): object {
   return {
     grid: { left: 46, right: 14, top: 46, bottom: 24 },
     legend: {
@@ -167,9 +191,7 @@ function frame(names: readonly string[], unit: string): object {
       textStyle: { fontSize: 11, color: ink },
     },
     yAxis: {
-      type: 'value',
-      min: 0,
-      name: unit,
+      ...scale,
       nameGap: 6,
       nameTextStyle: { ...axisLabel, align: 'left', padding: [0, 0, 0, -42] },
       axisLabel,

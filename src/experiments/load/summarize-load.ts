@@ -59,11 +59,11 @@ export function summarizeLoad(tally: LoadTally, facts: LoadFacts): LoadResult {
   };
 }
 
-/** Shares at which half, a quarter, an eighth, ... of the requests are beyond; then the slowest. */
+/** Eight shares for each further nine, up to where a single request is beyond; then the slowest. */
 function percentileCurve(latency: LatencyHistogram): readonly PercentilePoint[] {
   if (latency.count === 0) return [];
   const points: PercentilePoint[] = [];
-  for (let beyond = 1; beyond * latency.count >= 1; beyond /= Math.SQRT2) {
+  for (let beyond = 1; beyond * latency.count >= 1; beyond *= 10 ** (-1 / 8)) {
     const share = Math.max(1 - beyond, 1 / latency.count);
     points.push({ share, latencyMs: latency.quantileMs(share) });
   }
