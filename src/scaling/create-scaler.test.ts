@@ -8,9 +8,12 @@ const create = (name: string, limits = wide) =>
   createScaler(name, { limits, estimate: timeSlicingEstimate });
 
 describe('createScaler', () => {
-  it.each(['dnnscaler', 'joint', 'batching', 'multi-tenancy', 'clipper'])('makes %s by name', (name) => {
-    expect(create(name).name).toBe(name);
-  });
+  it.each(['dnnscaler', 'joint', 'batching', 'multi-tenancy', 'clipper'])(
+    'makes %s by name',
+    (name) => {
+      expect(create(name).name).toBe(name);
+    },
+  );
 
   it('makes a scaler that works for auto', () => {
     const point = create('auto').first();
