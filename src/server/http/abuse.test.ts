@@ -176,7 +176,6 @@ describe('a client that takes its time', () => {
   it('to read its answer is cut off', async () => {
     const { server } = await start({ limits: { ...limits, writeTimeoutMs: 200 } });
     const socket = await openSocket(server.port);
-    const closed = new Promise((resolve) => socket.on('close', resolve));
     const bytes = 30_000_000; // more than the kernel buffers
     const json = `{"inputs":[{"name":"x","datatype":"INT8","shape":[${bytes}],"parameters":{"binary_data_size":${bytes}}}],"parameters":{"binary_data_output":true}}`;
     const header = `inference-header-content-length: ${json.length}`;
@@ -185,8 +184,8 @@ describe('a client that takes its time', () => {
     socket.write(Buffer.alloc(bytes));
     await until(() => server.openRequests() === 1);
     await until(() => server.openRequests() === 0);
-    socket.resume();
-    await closed;
+    const { text } = await receiveAll(socket);
+    expect(text.length).toBeLessThan(bytes);
     await expectSound(server);
   });
 

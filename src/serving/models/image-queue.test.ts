@@ -67,8 +67,9 @@ describe('a queue of images', () => {
     const late = queue.decode(imagesOf(9));
     await byHand.end();
     await byHand.end();
+    await byHand.end();
     expect(bytesOf(await late.rows)).toEqual([9]);
-    expect(byHand.started).toEqual([1, 9, 2]);
+    expect(byHand.started).toEqual([1, 2, 9, 3]);
   });
 
   it('does not decode what was withdrawn', async () => {
