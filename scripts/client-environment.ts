@@ -12,40 +12,26 @@ export function findPython(): string | undefined {
   });
 }
 
-export interface ClientEnvironment {
-  readonly python: string;
-  /** Undefined when the package that pip found has no program in it. */
-  readonly perfAnalyzer: string | undefined;
-}
-
 /**
- * A virtual environment with the required packages, made once and kept in the cache.
+ * Makes a virtual environment with the required packages, once.
  *
+ * @returns its Python
  * @throws Error with what pip said when they cannot be installed
  */
-export function prepareClients(
-  root: string,
-  requirementsFile: string,
-  python: string,
-): ClientEnvironment {
-  const folder = path.join(root, 'node_modules/.cache/dnnscaler-clients');
+export function prepareClients(folder: string, requirementsFile: string, python: string): string {
   const bin = path.join(folder, process.platform === 'win32' ? 'Scripts' : 'bin');
   const stamp = path.join(folder, 'installed.txt');
   const requirements = readFileSync(requirementsFile, 'utf8');
   const ownPython = path.join(bin, 'python');
   if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== requirements) {
-    console.log(`installing the clients from PyPI into ${path.relative(root, folder)}`);
+    console.log(`installing the clients from PyPI into ${path.relative('.', folder)}`);
     mkdirSync(folder, { recursive: true });
-    orThrow(run(python, ['-m', 'venv', '--clear', folder], { cwd: root }));
+    orThrow(run(python, ['-m', 'venv', '--clear', folder], { cwd: folder }));
     const install = ['-m', 'pip', 'install', '--disable-pip-version-check', '-q', '-r'];
-    orThrow(run(ownPython, [...install, requirementsFile], { cwd: root, timeoutMs: 900_000 }));
+    orThrow(run(ownPython, [...install, requirementsFile], { cwd: folder, timeoutMs: 900_000 }));
     writeFileSync(stamp, requirements);
   }
-  const perfAnalyzer = path.join(bin, 'perf_analyzer');
-  return {
-    python: ownPython,
-    perfAnalyzer: existsSync(perfAnalyzer) ? perfAnalyzer : undefined,
-  };
+  return ownPython;
 }
 
 function orThrow({ status, output }: ReturnType<typeof run>): void {

@@ -2,15 +2,15 @@
  * Drives the built server with clients that others wrote: NVIDIA's tritonclient and perf_analyzer,
  * installed from PyPI into a virtual environment of their own.
  *
- * Without Python nothing is tested, which is said, and no failure. perf_analyzer's wheel wants a
- * recent glibc; where it does not start, what it answered is printed. `PERF_ANALYZER` names another
- * one to use.
+ * Without Python nothing is tested, which is said, and no failure. Where perf_analyzer does not
+ * start, what it answered is printed.
  */
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { CheckList, expect } from './check-list.ts';
 import { findPython, prepareClients } from './client-environment.ts';
 import { run } from './npm.ts';
+import { preparePerfAnalyzer } from './perf-analyzer.ts';
+import type { PerfAnalyzer } from './perf-analyzer.ts';
 import { startServer } from './served-process.ts';
 import type { ServedProcess } from './served-process.ts';
 
@@ -22,13 +22,16 @@ const python = findPython();
 if (python === undefined) {
   console.log('no python3 with venv here (or in PYTHON): nothing was tested with other clients');
 } else {
-  const environment = prepareClients(root, path.join(tests, 'requirements.txt'), python);
+  const cache = path.join(root, 'node_modules/.cache/dnnscaler-clients');
+  const requirements = path.join(tests, 'requirements.txt');
+  const clientPython = prepareClients(path.join(cache, 'python'), requirements, python);
+  const perfAnalyzer = await preparePerfAnalyzer(path.join(cache, 'perf-analyzer'), clientPython);
   const checks = new CheckList('clients');
   // On a machine with other work to do, answers may take long: that is not at stake here.
   const server = await startServer(root, [`zoo:${model}`, '--slo', '5s', '--calibrate', '0s']);
   try {
-    testWithPython(checks, environment.python, server);
-    testWithPerfAnalyzer(checks, environment.perfAnalyzer, server);
+    testWithPython(checks, clientPython, server);
+    testWithPerfAnalyzer(checks, perfAnalyzer, server);
   } catch (error) {
     console.log(server.log());
     throw error;
@@ -60,19 +63,14 @@ function testWithPython(checks: CheckList, python: string, server: ServedProcess
 
 function testWithPerfAnalyzer(
   checks: CheckList,
-  installed: string | undefined,
+  perfAnalyzer: PerfAnalyzer,
   server: ServedProcess,
 ): void {
-  const command = process.env.PERF_ANALYZER ?? installed;
-  if (command === undefined || !existsSync(command)) {
-    checks.skip('perf_analyzer', 'PyPI has no wheel of it for this machine');
+  if ('reason' in perfAnalyzer) {
+    checks.skip('perf_analyzer', perfAnalyzer.reason);
     return;
   }
-  const version = run(command, ['--version'], { cwd: root });
-  if (version.status !== 0) {
-    checks.skip('perf_analyzer', `it does not start here:\n${version.output}`);
-    return;
-  }
+  const { command, args: before } = perfAnalyzer;
   const http = ['-i', 'http', '-u', server.httpTarget];
   const grpc = ['-i', 'grpc', '-u', server.grpcTarget];
   const modes: Readonly<Record<string, readonly string[]>> = {
@@ -97,7 +95,7 @@ function testWithPerfAnalyzer(
   const oneWindow = [...window, '--stability-percentage', '999', '--max-trials', '3'];
   for (const [name, args] of Object.entries(modes)) {
     checks.check(`perf_analyzer: ${name}`, () => {
-      const ran = run(command, ['-m', model, ...args, ...oneWindow], { cwd: root });
+      const ran = run(command, [...before, '-m', model, ...args, ...oneWindow], { cwd: root });
       expect(ran.status === 0, ran.output);
       const throughput = /Throughput: ([\d.]+) infer\/sec/.exec(ran.output)?.[1];
       expect(Number(throughput) > 0, ran.output);

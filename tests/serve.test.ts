@@ -1,4 +1,4 @@
-/** `dnnscaler serve` as a user meets it: the built command, real processes, the README's own lines. */
+/** `dnnscaler serve` as a user meets it: the built command, real processes, the documents' own lines. */
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -11,13 +11,14 @@ import { samplePhotos } from '../examples/photos.ts';
 
 const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const guide = readFileSync(new URL('../docs/serving.md', import.meta.url), 'utf8');
 const execute = promisify(execFile);
 
-/** Lines of the README's shell examples that start so. */
-function readmeLines(start: string): string[] {
-  return [...readme.matchAll(/```sh\n([^]*?)```/g)]
+/** Lines of a document's shell examples that start with one of these. */
+function shellLines(text: string, ...starts: string[]): string[] {
+  return [...text.matchAll(/```sh\n([^]*?)```/g)]
     .flatMap(([, block = '']) => block.split('\n'))
-    .filter((line) => line.startsWith(start));
+    .filter((line) => starts.some((start) => line.startsWith(start)));
 }
 
 interface LogLine {
@@ -68,7 +69,7 @@ let url: string;
 
 beforeAll(async () => {
   copyFileSync(samplePhotos()[0] as string, join(folder, 'photo.jpg'));
-  const [command = ''] = readmeLines('npx dnnscaler serve');
+  const [command = ''] = shellLines(readme, 'npx dnnscaler serve');
   const args = command.split(/\s+/).slice(3);
   expect(args).toContain('--slo');
   server = new Served(...args, ...anyPorts, '--calibrate', '1s');
@@ -83,9 +84,11 @@ afterAll(async () => {
 });
 
 describe('dnnscaler serve', () => {
-  const commands = readmeLines('curl ');
+  const commands = shellLines(readme, 'curl ');
+  // In their order: some make the files that others send.
+  const guideCommands = shellLines(guide, 'curl ', 'node -e ', 'head ');
 
-  it.each(commands)('answers %s', async (command) => {
+  it.each([...commands, ...guideCommands])('answers %s', async (command) => {
     const there = command
       .replaceAll('localhost:8000', url)
       .replace(/^curl /, 'curl --silent --show-error --fail-with-body --noproxy "*" ');
@@ -94,14 +97,16 @@ describe('dnnscaler serve', () => {
     if (there.includes('photo.jpg')) expect(stdout).toContain('"shape":[1,1001]');
     if (there.endsWith('/metrics')) expect(stdout).toContain('dnnscaler_requests_total');
     if (there.includes('PUT')) expect(stdout).toContain('80');
+    if (there.includes('@request.json')) expect(stdout).toContain('"shape":[1,3]');
   });
 
-  it('has such lines in the README', () => {
+  it('has such lines in the README and the guide', () => {
     expect(commands.length).toBeGreaterThanOrEqual(5);
+    expect(guideCommands.length).toBeGreaterThanOrEqual(5);
   });
 
   it('takes load from its own generator, as the README has it', async () => {
-    const [command = ''] = readmeLines('npx dnnscaler load');
+    const [command = ''] = shellLines(readme, 'npx dnnscaler load');
     const args = command.replaceAll('http://localhost:8000', url).split(/\s+/).slice(2);
     const { stdout } = await execute(process.execPath, [
       ...[cli, ...args.map((arg) => (arg === '10s' ? '2s' : arg === '50ms' ? '60s' : arg))],

@@ -24,7 +24,7 @@ class ClientTest(unittest.TestCase):
     def rows(self, count, seed=1):
         """Random rows for the model's only input."""
         shape = [count, *self.metadata()["inputs"][0]["shape"][1:]]
-        return np.random.default_rng(seed).random(shape, dtype=np.float32)
+        return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
     def input(self, rows, **options):
         spec = self.metadata()["inputs"][0]
@@ -53,7 +53,7 @@ class CommonTests:
     def test_metadata(self):
         metadata = self.metadata()
         self.assertEqual(metadata["name"], MODEL)
-        self.assertEqual(metadata["inputs"][0]["datatype"], "FP32")
+        self.assertEqual(metadata["inputs"][0]["datatype"], "UINT8")
         self.assertTrue(metadata["versions"])
 
     def test_rows_of_a_batch_are_answered_as_alone(self):
@@ -91,7 +91,7 @@ class CommonTests:
     def test_errors(self):
         from tritonclient.utils import InferenceServerException
 
-        wrong = np.zeros([1, 2], dtype=np.float32)
+        wrong = np.zeros([1, 2], dtype=np.uint8)
         with self.assertRaises(InferenceServerException):
             self.infer(wrong)
         with self.assertRaises(InferenceServerException):

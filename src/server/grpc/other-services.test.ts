@@ -60,6 +60,8 @@ describe('the services beside inference', () => {
     const [file] = (answers[1]?.file_descriptor_response as { file_descriptor_proto: [Buffer] })
       .file_descriptor_proto;
     expect(file.includes('raw_input_contents')).toBe(true);
+    // The name that the language prescribes for the entries of a map `parameters`.
+    expect(file.includes('ParametersEntry')).toBe(true);
     await server.stop();
     expect((await ended).code).toBe(status.OK);
   });

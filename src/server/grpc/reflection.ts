@@ -2,6 +2,7 @@ import type { ServerDuplexStream, Server } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import type { Intake } from './intake.ts';
+import { withMapEntryNames } from './map-entry-names.ts';
 import type { OpenStreams } from './open-streams.ts';
 
 type ReflectionCall = ServerDuplexStream<object, object>;
@@ -19,7 +20,7 @@ export function addReflection(
   intake: Intake,
   streams: OpenStreams,
 ): void {
-  new ReflectionService(definition).addToServer({
+  new ReflectionService(withMapEntryNames(definition)).addToServer({
     addService: (service, handlers) => {
       const entries = Object.entries(handlers as Handlers).map(([name, handle]) => [
         name,
