@@ -181,6 +181,7 @@ describe('inference', () => {
   });
 });
 
+/** NaN for one that is not there. */
 async function metric(name: string): Promise<number> {
   const body = await (await fetch(`${server.httpUrl}/metrics`)).text();
   const line = body.split('\n').find((each) => each.startsWith(`${name} `));
@@ -260,6 +261,21 @@ describe('the repository', () => {
 });
 
 describe('metrics and statistics', () => {
+  it('count requests at fault, and hold them against nobody', async () => {
+    const rejected = 'dnnscaler_requests_total{model="doubling",outcome="rejected"}';
+    const answers = 'dnnscaler_answers_total{protocol="http",code="400"}';
+    const before = (await metric(rejected)) || 0;
+    const answered = (await metric(answers)) || 0;
+    await infer([2, 1], [1, 2]);
+    const attainment = await metric('dnnscaler_slo_attainment_ratio{model="doubling"}');
+    expect((await infer([1, 2, 3, 4], [1])).status).toBe(400);
+    const inputs = [{ name: 'x', datatype: 'INT8', shape: [1, 3], data: [1, 2, 3] }];
+    expect((await post('models/doubling/infer', { inputs })).status).toBe(400);
+    expect(await metric('dnnscaler_slo_attainment_ratio{model="doubling"}')).toBe(attainment);
+    expect(await metric(rejected)).toBeGreaterThan(before);
+    expect(await metric(answers)).toBe(answered + 2);
+  });
+
   it('count what was answered', async () => {
     const before = await metric('dnnscaler_requests_total{model="doubling",outcome="answered"}');
     await infer([2, 1], [1, 2]);

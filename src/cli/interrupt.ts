@@ -52,4 +52,6 @@ export function leaveIfHung(): void {
 
 function killSelf(): void {
   process.kill(process.pid, 'SIGKILL');
+  // The first process of a container cannot kill itself by a signal, but still crash.
+  process.abort();
 }

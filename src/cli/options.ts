@@ -38,7 +38,11 @@ export interface OutputCliOptions {
   readonly csv?: string;
 }
 
-export function addEngineOptions(command: Command): Command {
+/** @param isolation what `--isolation` is by default, in words */
+export function addEngineOptions(
+  command: Command,
+  isolation = 'thread on cpu, else process',
+): Command {
   return command
     .addOption(
       new Option('--provider <name>', 'execution provider of ONNX Runtime')
@@ -48,7 +52,7 @@ export function addEngineOptions(command: Command): Command {
     .addOption(
       new Option(
         '--isolation <kind>',
-        'instances as threads, or as processes of their own (default: thread on cpu, else process)',
+        `instances as threads, or as processes of their own (default: ${isolation})`,
       ).choices(['thread', 'process']),
     )
     .option(

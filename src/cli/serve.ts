@@ -39,7 +39,9 @@ type ServeCliOptions = EngineCliOptions &
     readonly tokenFile?: string;
     readonly tlsCert?: string;
     readonly tlsKey?: string;
+    readonly requireToken?: boolean;
     readonly allowHost: readonly string[];
+    readonly allowOrigin: readonly string[];
     readonly maxBody: number;
     readonly maxQueue: number;
     readonly maxPixels: number;
@@ -77,25 +79,26 @@ export function serveCommand(): Command {
         .default(20_000, '20s'),
     )
     .option('--token-file <file>', `file with the management token (or set ${tokenVariable})`)
+    .option('--require-token', 'ask for the token on a loopback address, too, as behind a proxy')
     .option('--tls-cert <file>', 'certificate chain in PEM; needs --tls-key')
     .option('--tls-key <file>', 'its private key in PEM')
     .option('--allow-host <name>', 'a name clients may call the server by', collect, [])
+    .option('--allow-origin <origin>', 'a web origin that may change something', collect, [])
     .option('--max-body <bytes>', 'largest request body', parseCount, 64 * 2 ** 20)
     .option('--max-queue <bytes>', 'what waiting requests may hold in all', parseCount, 2 ** 30)
-    .option('--max-pixels <n>', 'largest image, in pixels', parseCount, 2 ** 26)
+    .option('--max-pixels <n>', 'largest image, in pixels', parseCount, 2 ** 27)
     .addOption(
       new Option('--log <format>', 'auto is text on a terminal, else JSON lines')
         .choices(['auto', 'text', 'json'])
         .default('auto'),
     )
     .option('--verbose', 'log every request and every decision');
-  addEngineOptions(command);
+  addEngineOptions(command, 'process');
   return command
     .addHelpText(
       'after',
       `
-Instances are processes unless --isolation says otherwise. A folder's models may have a
-dnnscaler.json with slo, percentile, scaler, preprocessing, labels, shapes and more; changed files
+A folder's models may have a dnnscaler.json with slo, percentile, scaler, preprocessing, labels, shapes and more; changed files
 are loaded again without losing a request. Ctrl-C answers what was accepted, then leaves.
 
 Examples:
@@ -161,6 +164,7 @@ async function start(
   const { host } = options;
   const security = {
     ...(managementToken !== undefined && { managementToken }),
+    alwaysRequireToken: options.requireToken === true,
     ...(tls && { tls }),
   };
   // Loaded when needed: other commands start faster without it.
@@ -173,6 +177,7 @@ async function start(
       host,
       port: options.port,
       allowedHosts: options.allowHost,
+      allowedOrigins: options.allowOrigin,
       limits: {
         maxBodyBytes: options.maxBody,
         maxBufferedBytes: Math.max(options.maxQueue, options.maxBody),
@@ -252,6 +257,8 @@ function chosenPreprocessing({ preprocessing }: ServeCliOptions) {
 async function tokenOf({ tokenFile }: ServeCliOptions): Promise<string | undefined> {
   if (tokenFile !== undefined) return (await readText(tokenFile, '--token-file')).trim();
   const token = process.env[tokenVariable];
+  // The instances that this process starts need not know it.
+  Reflect.deleteProperty(process.env, tokenVariable);
   return token === undefined || token === '' ? undefined : token;
 }
 

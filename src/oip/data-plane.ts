@@ -1,5 +1,6 @@
 import type { DnnScalerError } from '../errors.ts';
 import type { WireDatatype, WireTensor } from './tensor.ts';
+import type { TraceContext } from './trace-context.ts';
 
 /** A value of a request's or response's `parameters`. */
 export type ParameterValue = boolean | number | bigint | string;
@@ -35,10 +36,8 @@ export interface InferResponse {
 }
 
 /** What a server may know about a request besides its content. */
-export interface RequestContext {
+export interface RequestContext extends Partial<TraceContext> {
   readonly transport: 'http' | 'grpc';
-  /** W3C trace context as received, passed through. */
-  readonly traceparent?: string;
 }
 
 export type InferDone = (error: DnnScalerError | null, response: InferResponse | undefined) => void;

@@ -30,6 +30,7 @@ export class ServerMetrics {
   readonly #clock: Clock;
   readonly #recent = new Map<string, Recent>();
   readonly #requests = this.#counter('requests_total', 'Requests by how they ended', ['outcome']);
+  readonly #answers: Counter;
   readonly #withinSlo = this.#counter(
     'requests_within_slo_total',
     'Requests answered within the limit of the SLO',
@@ -52,6 +53,12 @@ export class ServerMetrics {
   /** @param clock of the whole server */
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#answers = new Counter({
+      name: 'dnnscaler_answers_total',
+      help: 'Answers of the server to calls of any kind, by status',
+      labelNames: ['protocol', 'code'],
+      registers: [this.#registry],
+    });
     collectDefaultMetrics({ register: this.#registry });
   }
 
@@ -66,7 +73,8 @@ export class ServerMetrics {
       onRequest: (outcome, latencyMs, rows, isWithinSlo) => {
         const nowMs = this.#clock.nowMs();
         this.#requests.labels(model, outcome).inc();
-        if (outcome === 'cancelled') return;
+        // Neither has anything to do with how well the SLO is held.
+        if (outcome === 'cancelled' || outcome === 'rejected') return;
         recent.requests.add(1, nowMs);
         if (outcome !== 'answered') return;
         requestSeconds.observe(latencyMs / 1000);
@@ -88,6 +96,11 @@ export class ServerMetrics {
         this.#changes.labels(model).inc();
       },
     };
+  }
+
+  /** @param code a status as its protocol writes it, such as 200 or INVALID_ARGUMENT */
+  countAnswer(protocol: 'http' | 'grpc', code: string): void {
+    this.#answers.labels(protocol, code).inc();
   }
 
   /** Adds what is read from the models and the queue at each scrape. */

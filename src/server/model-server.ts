@@ -26,10 +26,10 @@ export interface ModelServerOptions {
   readonly version: string;
   readonly http?: Omit<
     HttpServerOptions,
-    'metrics' | 'admin' | 'logger' | 'loggerInstance' | 'clock'
+    'metrics' | 'admin' | 'logger' | 'loggerInstance' | 'onAnswer' | 'clock'
   >;
   /** `null`: no gRPC. */
-  readonly grpc?: Omit<GrpcServerOptions, 'onFault' | 'clock'> | null;
+  readonly grpc?: Omit<GrpcServerOptions, 'onFault' | 'onAnswer' | 'clock'> | null;
   /** Bytes that waiting and running requests may hold; further ones get 503. Default 1 GiB. */
   readonly maxQueueBytes?: number;
   /** Images of more pixels are refused. Default 134 million. */
@@ -93,6 +93,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
   const http = await startHttpServer(plane, {
     ...options.http,
     loggerInstance: logger,
+    onAnswer: (status) => metrics.countAnswer('http', String(status)),
     clock,
     metrics: () => metrics.expose(),
     admin: {
@@ -109,7 +110,11 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
       : await startGrpcServer(plane, {
           ...options.grpc,
           clock,
-          onFault: (fault) => logger.error({ err: fault }, 'a gRPC call failed'),
+          onAnswer: (code) => metrics.countAnswer('grpc', code),
+          onFault: (fault, trace) => {
+            const { traceparent } = trace ?? {};
+            logger.error({ err: fault, traceparent }, 'a gRPC call failed');
+          },
         }).catch(async (thrown: unknown) => {
           await http.stop(0);
           throw thrown;
@@ -119,8 +124,10 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
     if (error === null) logger.info({ model: name }, 'model loaded');
     else logger.error({ model: name }, `model not loaded: ${error.message}`);
   };
+  const tellUnload = (name: string): void => logger.info({ model: name }, 'model gone: unloaded');
+  const watchMs = options.watchMs ?? 2000;
   const watches = (options.watched ?? []).map(
-    (folder) => new FolderWatch(folder, repository, clock, options.watchMs ?? 2000, tellReload),
+    (folder) => new FolderWatch(folder, repository, clock, watchMs, tellReload, tellUnload),
   );
   async function load(): Promise<readonly string[]> {
     const failed: string[] = [];

@@ -3,7 +3,7 @@ import type { InferRequest, RequestContext } from '../../oip/data-plane.ts';
 import { encodeGrpcStreamError, encodeGrpcStreamResponse } from '../../oip/grpc-infer-response.ts';
 import type { CallIntake } from './call-intake.ts';
 import type { InferService } from './infer.ts';
-import { contextOf, runInference, stoppingStatus } from './infer.ts';
+import { answerTrace, contextOf, runInference, stoppingStatus } from './infer.ts';
 import type { OpenStreams } from './open-streams.ts';
 import { failedStatus } from './status.ts';
 import type { Received } from './unary.ts';
@@ -51,6 +51,7 @@ class InferStream {
     this.#call = call;
     this.#service = service;
     this.#context = contextOf(call.metadata);
+    answerTrace(call, this.#context);
     this.#intake = service.intake.of(call.metadata);
     call.on('data', (received: Received<InferRequest>) => this.#accept(received));
     call.on('end', () => {

@@ -1,5 +1,5 @@
-import { status } from '@grpc/grpc-js';
-import type { handleUnaryCall, Metadata } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
+import type { handleUnaryCall } from '@grpc/grpc-js';
 import { DnnScalerError } from '../../errors.ts';
 import type {
   DataPlane,
@@ -8,6 +8,7 @@ import type {
   RequestContext,
 } from '../../oip/data-plane.ts';
 import { encodeGrpcInferResponse } from '../../oip/grpc-infer-response.ts';
+import { traceContextOf } from '../../oip/trace-context.ts';
 import type { Intake } from './intake.ts';
 import { failedStatus, isForeseen } from './status.ts';
 import type { Received } from './unary.ts';
@@ -16,7 +17,8 @@ import type { Received } from './unary.ts';
 export interface InferService {
   readonly plane: DataPlane;
   readonly intake: Intake;
-  readonly onFault: (fault: unknown) => void;
+  /** @param trace what the request said of its trace, if anything */
+  readonly onFault: (fault: unknown, trace?: RequestContext) => void;
   /** Requests in work at once. */
   readonly maxConcurrentRequests: number;
   readonly maxRequestsOfStream: number;
@@ -54,7 +56,7 @@ export function runInference(
     if (!isOpen) return;
     isOpen = false;
     service.inWork -= 1;
-    if (fault !== null && !isForeseen(fault)) service.onFault(fault);
+    if (fault !== null && !isForeseen(fault)) service.onFault(fault, context);
     outcome(fault, answer);
   };
   try {
@@ -74,10 +76,20 @@ export function runInference(
 
 /** What the data plane is told about a call. */
 export function contextOf(metadata: Metadata): RequestContext {
-  const [traceparent] = metadata.get('traceparent');
-  return typeof traceparent === 'string'
-    ? { transport: 'grpc', traceparent }
-    : { transport: 'grpc' };
+  const [[traceparent], [tracestate]] = [metadata.get('traceparent'), metadata.get('tracestate')];
+  return { transport: 'grpc', ...traceContextOf(traceparent, tracestate) };
+}
+
+/** Gives the trace context back, before the answer. */
+export function answerTrace(
+  call: { sendMetadata(metadata: Metadata): void },
+  { traceparent, tracestate }: RequestContext,
+): void {
+  if (traceparent === undefined) return;
+  const metadata = new Metadata();
+  metadata.set('traceparent', traceparent);
+  if (tracestate !== undefined) metadata.set('tracestate', tracestate);
+  call.sendMetadata(metadata);
 }
 
 /** `ModelInfer`. */
@@ -85,10 +97,12 @@ export function modelInfer(service: InferService): handleUnaryCall<Received<Infe
   return (call, callback) => {
     const { request, metadata } = call;
     if ('message' in request) service.intake.of(metadata)?.unpacked(request.byteLength);
+    const context = contextOf(metadata);
+    answerTrace(call, context);
     const cancel = runInference(
       service,
       request,
-      contextOf(metadata),
+      context,
       encodeGrpcInferResponse,
       (fault, answer) => {
         if (answer === undefined) callback(failedStatus(fault));

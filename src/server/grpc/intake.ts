@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { constants } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import type { Metadata } from '@grpc/grpc-js';
@@ -19,12 +19,22 @@ export class Intake {
   readonly #streamPaths: ReadonlySet<string>;
   readonly #clock: Clock;
   readonly #ledger: Ledger;
+  readonly #onAnswer: (code: string) => void;
   readonly #calls = new Map<string, { readonly stream: ServerHttp2Stream; call: CallIntake }>();
   #lastLink = 0;
   #timer: TimerHandle | undefined;
 
-  /** @param streamPaths methods to which a client may send any number of messages */
-  constructor(limits: GrpcLimits, streamPaths: readonly string[], clock: Clock) {
+  /**
+   * @param streamPaths methods to which a client may send any number of messages
+   * @param onAnswer told how each call has ended
+   */
+  constructor(
+    limits: GrpcLimits,
+    streamPaths: readonly string[],
+    clock: Clock,
+    onAnswer: (code: string) => void = () => undefined,
+  ) {
+    this.#onAnswer = onAnswer;
     this.#limits = limits;
     this.#streamPaths = new Set(streamPaths);
     this.#clock = clock;
@@ -59,6 +69,7 @@ export class Intake {
     stream.once('end', () => call.end());
     stream.once('close', () => {
       this.#calls.delete(link);
+      this.#onAnswer(statusOf(stream));
       call.releaseAll();
     });
   }
@@ -104,4 +115,12 @@ function refuse(stream: ServerHttp2Stream, code: status, details: string): void 
     stream.respond(headers, { endStream: true });
   }
   stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+/** Name of the status that ended a call: in its trailers, or its headers when it has no others. */
+function statusOf({ sentTrailers, sentHeaders }: ServerHttp2Stream): string {
+  // Undefined until they are sent, whatever the types say.
+  const [trailers, headers] = [sentTrailers, sentHeaders] as (OutgoingHttpHeaders | undefined)[];
+  const code = trailers?.['grpc-status'] ?? headers?.['grpc-status'] ?? status.CANCELLED;
+  return status[Number(code)] ?? 'UNKNOWN';
 }

@@ -1,6 +1,7 @@
 import { systemClock } from '../../clock.ts';
 import type { Clock } from '../../clock.ts';
 import { invalidArgument } from '../../errors.ts';
+import type { TraceContext } from '../../oip/trace-context.ts';
 import type { WireLimits } from '../../oip/wire-limits.ts';
 import { defaultWireLimits } from '../../oip/wire-limits.ts';
 
@@ -65,7 +66,9 @@ export interface GrpcServerOptions {
   readonly limits?: Partial<GrpcLimits>;
   readonly wireLimits?: Partial<WireLimits>;
   /** Told of faults that nobody foresaw; clients see only "internal error". */
-  readonly onFault?: (fault: unknown) => void;
+  readonly onFault?: (fault: unknown, trace?: Partial<TraceContext>) => void;
+  /** Told the name of the status of every call that has ended; CANCELLED when the client left before that. */
+  readonly onAnswer?: (code: string) => void;
   readonly clock?: Clock;
 }
 
@@ -78,7 +81,8 @@ export interface GrpcSettings {
   readonly alwaysRequireToken: boolean;
   readonly limits: GrpcLimits;
   readonly wireLimits: WireLimits;
-  readonly onFault: (fault: unknown) => void;
+  readonly onFault: (fault: unknown, trace?: Partial<TraceContext>) => void;
+  readonly onAnswer: (code: string) => void;
   readonly clock: Clock;
 }
 
@@ -104,6 +108,7 @@ export function checkGrpcOptions(options: GrpcServerOptions): GrpcSettings {
     limits: checkLimits({ ...defaultGrpcLimits, ...options.limits }),
     wireLimits: { ...defaultWireLimits, ...options.wireLimits },
     onFault: options.onFault ?? (() => undefined),
+    onAnswer: options.onAnswer ?? (() => undefined),
     clock: options.clock ?? systemClock,
   };
 }

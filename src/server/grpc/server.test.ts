@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { credentials, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DnnScalerError } from '../../errors.ts';
@@ -48,6 +50,14 @@ describe('the server', () => {
     expect(await answer).toMatchObject({ model_name: 'held' });
     await stopped;
     expect(server.openCalls()).toBe(0);
+  });
+
+  it('does not wait for a connection that its client never closes', async () => {
+    const { server } = await start();
+    const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+    await once(socket, 'connect');
+    await server.stop();
+    socket.destroy();
   });
 
   it('cuts off what is left when its time to stop is up', async () => {

@@ -2,6 +2,7 @@ import { Server } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import type { PackageDefinition, ServiceDefinition } from '@grpc/proto-loader';
 import { protoPath as healthProtoPath } from 'grpc-health-check';
+import { sleep } from '../../clock.ts';
 import type { DataPlane } from '../../oip/data-plane.ts';
 import {
   inferenceServiceName,
@@ -53,7 +54,7 @@ export async function startGrpcServer(
   const settings = checkGrpcOptions(options);
   const { limits, clock, onFault } = settings;
   const streamPaths = [`/${inferenceServiceName}/ModelStreamInfer`, ...reflectionPaths];
-  const intake = new Intake(limits, streamPaths, clock);
+  const intake = new Intake(limits, streamPaths, clock, settings.onAnswer);
   const streams = new OpenStreams();
   const health = new Health(plane, clock);
   const management = new Management(settings);
@@ -83,13 +84,18 @@ export async function startGrpcServer(
   const stop = async (graceMs: number): Promise<void> => {
     health.stop();
     sockets.close();
-    const timer = Number.isFinite(graceMs)
-      ? clock.setTimer(graceMs, () => sockets.destroy())
-      : undefined;
-    const finished = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+    const finished = new Promise<true>((resolve) => server.tryShutdown(() => resolve(true)));
     streams.stopAll();
-    await finished;
-    clock.clearTimer(timer);
+    const startMs = clock.nowMs();
+    let busyMs = startMs;
+    let isFinished: boolean;
+    do {
+      const nowMs = clock.nowMs();
+      if (intake.calls > 0) busyMs = nowMs;
+      // A client that never says goodbye would keep its connection for ever.
+      if (nowMs - startMs >= graceMs || nowMs - busyMs >= goodbyeMs) sockets.destroy();
+      isFinished = await Promise.race([finished, sleep(stopCheckMs, clock).then(() => false)]);
+    } while (!isFinished);
     sockets.destroy();
     intake.close();
   };
@@ -106,6 +112,11 @@ export async function startGrpcServer(
     },
   };
 }
+
+/** How often a stopping server looks for connections that it can end. */
+const stopCheckMs = 25;
+/** How long clients may take, after the last answer, to close their connections. */
+const goodbyeMs = 500;
 
 function channelOptions({ limits }: GrpcSettings): Record<string, number> {
   return {

@@ -1,6 +1,8 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../clock.ts';
+import type { TraceContext } from '../../oip/trace-context.ts';
+import { traceContextOf } from '../../oip/trace-context.ts';
 import { errorAnswer } from './status.ts';
 
 /** How answers are written, for the whole server. */
@@ -34,8 +36,7 @@ export function answer(
   reply.hijack();
   if (response.headersSent || response.destroyed) return;
   headers['content-length'] = byteLength;
-  const traceparent = traceparentOf(reply.request.raw);
-  if (traceparent !== undefined) headers.traceparent = traceparent;
+  Object.assign(headers, traceOf(reply.request.raw));
   if (answering.isStopping) headers.connection = 'close';
   response.writeHead(status, headers);
   if (parts.length <= 1) {
@@ -76,11 +77,9 @@ export function answerError(
   answer(answering, reply, status, all, [body], body.byteLength);
 }
 
-/** The W3C trace context of a request, when it has a valid one. */
-export function traceparentOf(request: IncomingMessage): string | undefined {
-  const value = request.headers.traceparent;
-  const pattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-  return typeof value === 'string' && pattern.test(value) ? value : undefined;
+/** What a request says of the trace that it is part of. */
+export function traceOf({ headers }: IncomingMessage): TraceContext | undefined {
+  return traceContextOf(headers.traceparent, headers.tracestate);
 }
 
 /** Ends a connection whose client does not read what it asked for. */

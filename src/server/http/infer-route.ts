@@ -9,7 +9,7 @@ import { decodeRawBinary } from '../../oip/raw-binary.ts';
 import type { WireLimits } from '../../oip/wire-limits.ts';
 import type { Admission, Admitted } from './admission.ts';
 import type { Answering } from './answer.ts';
-import { answer, answerError, traceparentOf } from './answer.ts';
+import { answer, answerError, traceOf } from './answer.ts';
 import { modelOf } from './model-path.ts';
 import { readBody } from './read-body.ts';
 
@@ -159,8 +159,7 @@ class Exchange {
   }
 
   #context(): RequestContext {
-    const traceparent = traceparentOf(this.#request.raw);
-    return traceparent === undefined ? { transport: 'http' } : { transport: 'http', traceparent };
+    return { transport: 'http', ...traceOf(this.#request.raw) };
   }
 
   #header(name: string): string | undefined {

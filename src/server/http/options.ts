@@ -78,6 +78,8 @@ export interface HttpServerOptions {
   readonly loggerInstance?: FastifyBaseLogger;
   /** Log each request and its answer at level `info`, not only faults. Default false. */
   readonly logRequests?: boolean;
+  /** Told the status of every answer; 499 when the client left before it. */
+  readonly onAnswer?: (status: number) => void;
   readonly clock?: Clock;
 }
 
@@ -97,6 +99,7 @@ export interface HttpSettings {
   readonly logger: FastifyServerOptions['logger'];
   readonly loggerInstance: FastifyBaseLogger | undefined;
   readonly logRequests: boolean;
+  readonly onAnswer: (status: number) => void;
   readonly clock: Clock;
 }
 
@@ -128,6 +131,7 @@ export function checkHttpOptions(options: HttpServerOptions): HttpSettings {
     logger: options.logger,
     loggerInstance: options.loggerInstance,
     logRequests: options.logRequests ?? false,
+    onAnswer: options.onAnswer ?? (() => undefined),
     clock: options.clock ?? systemClock,
   };
 }

@@ -6,6 +6,8 @@ import { sleep } from '../../clock.ts';
 import { toDnnScalerError } from '../../errors.ts';
 import type { DataPlane } from '../../oip/data-plane.ts';
 import { Admission } from './admission.ts';
+import { traceIdOf } from '../../oip/trace-context.ts';
+import { traceOf } from './answer.ts';
 import type { Answering } from './answer.ts';
 import { Guard, isLoopback } from './guard.ts';
 import { answerUnreadable, createNodeServer } from './node-server.ts';
@@ -64,6 +66,11 @@ export async function startHttpServer(
     const lacksHost = headers.host === undefined && httpVersion !== '1.0';
     done(lacksHost ? new HttpProblem(400, 'the Host header must be given') : undefined);
   });
+  app.addHook('onResponse', ({ raw }, { raw: { headersSent, statusCode } }, done) => {
+    // A refusal may be sent before all of its request has come.
+    settings.onAnswer(headersSent || !raw.destroyed ? statusCode : clientLeft);
+    done();
+  });
   addRoutes(app, { plane, settings, guard, admission, management, answering });
   try {
     await app.listen({ host: settings.host, port: settings.port });
@@ -93,6 +100,11 @@ function createApp(settings: HttpSettings, answering: Answering): FastifyInstanc
     ...(settings.loggerInstance === undefined
       ? { logger: settings.logger ?? false }
       : { loggerInstance: settings.loggerInstance }),
+    childLoggerFactory: (logger, bindings, childOptions, request) => {
+      const trace = traceOf(request);
+      const all = trace === undefined ? bindings : { ...bindings, traceId: traceIdOf(trace) };
+      return logger.child(all, childOptions);
+    },
     logController: new LogController({ disableRequestLogging: !settings.logRequests }),
     serverFactory: (handler) => createNodeServer(settings, handler),
     // A request that arrives on an open connection while the server stops is still served.
@@ -122,6 +134,8 @@ function forgetContentType(request: IncomingMessage): void {
   else delete headers['content-type'];
 }
 
+/** How nginx logs a client that closed its request. */
+const clientLeft = 499;
 /** Requests to the repository at once. */
 const maxManagementRequests = 64;
 

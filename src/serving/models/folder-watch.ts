@@ -7,13 +7,15 @@ import type { ModelRepository } from './model-repository.ts';
 /**
  * Loads models again when their files change. Looks at regular intervals, which unlike the
  * operating system's notices works on every file system; a change is acted on once it has stayed
- * the same for one interval, so that half-written files are not loaded.
+ * the same for one interval, so that half-written files are not loaded. A model whose files are gone
+ * is unloaded.
  */
 export class FolderWatch {
   readonly #catalog: FolderCatalog;
   readonly #repository: ModelRepository;
   readonly #clock: Clock;
   readonly #intervalMs: number;
+  readonly #onUnload: (name: string) => void;
   readonly #onReload: (name: string, error: DnnScalerError | null) => void;
   #acted: ReadonlyMap<string, string> = new Map();
   #seen: ReadonlyMap<string, string> = new Map();
@@ -26,12 +28,14 @@ export class FolderWatch {
     clock: Clock,
     intervalMs: number,
     onReload: (name: string, error: DnnScalerError | null) => void,
+    onUnload: (name: string) => void,
   ) {
     this.#catalog = catalog;
     this.#repository = repository;
     this.#clock = clock;
     this.#intervalMs = intervalMs;
     this.#onReload = onReload;
+    this.#onUnload = onUnload;
   }
 
   /** Takes what is there now for loaded, and watches from then on. */
@@ -68,6 +72,14 @@ export class FolderWatch {
       } catch (thrown) {
         this.#onReload(name, toDnnScalerError(thrown));
       }
+    }
+    for (const name of acted.keys()) {
+      if (prints.has(name) || this.#seen.has(name)) continue;
+      acted.delete(name);
+      await this.#repository.unload(name).then(
+        () => this.#onUnload(name),
+        () => undefined, // it was unloaded by somebody else
+      );
     }
     this.#acted = acted;
     this.#seen = prints;

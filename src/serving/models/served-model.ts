@@ -27,7 +27,8 @@ import { checkRowCount, rowsOf } from './request-rows.ts';
 import { RowGroup } from './row-group.ts';
 import type { StatisticsCounter } from './statistics.ts';
 
-export type RequestOutcome = 'answered' | 'shed' | 'cancelled' | 'failed';
+/** `rejected` is for a fault of the request, `failed` for one of the model or the machine. */
+export type RequestOutcome = 'answered' | 'shed' | 'cancelled' | 'rejected' | 'failed';
 
 /** Told of every request; every method may be left out. */
 export interface ServedModelListener {
@@ -269,6 +270,7 @@ export class ServedModel {
 
 function outcomeOf({ code }: DnnScalerError): RequestOutcome {
   if (code === 'cancelled') return 'cancelled';
+  if (code === 'invalid-argument' || code === 'unsupported') return 'rejected';
   return code === 'unavailable' || code === 'resource-exhausted' ? 'shed' : 'failed';
 }
 
