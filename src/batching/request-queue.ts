@@ -5,8 +5,8 @@ export interface Queued {
 }
 
 /**
- * A first-in-first-out queue on a ring buffer: no allocation and no shifting per request, and
- * dropping one costs nothing but its slot until its turn comes.
+ * A first-in-first-out queue on a ring buffer: no allocation and no shifting per request. A dropped
+ * request keeps its slot until its turn comes, or until there are more dropped ones than others.
  */
 export class RequestQueue<Request extends Queued> {
   #ring: (Request | undefined)[];
@@ -47,6 +47,8 @@ export class RequestQueue<Request extends Queued> {
     if (request.dropped) return;
     request.dropped = true;
     this.#length -= 1;
+    // What the dropped ones hold is theirs no more.
+    if (this.#slots > 2 * this.#length) this.#rebuild(this.#ring.length);
   }
 
   /** Removes and returns the oldest `count` requests, or all if there are fewer. */
@@ -72,10 +74,14 @@ export class RequestQueue<Request extends Queued> {
   }
 
   #grow(): void {
+    const { length } = this.#ring;
+    this.#rebuild(this.#length * 2 > length ? length * 2 : length);
+  }
+
+  /** Moves the requests, without the dropped ones, to the start of a ring of this capacity. */
+  #rebuild(capacity: number): void {
     const requests = this.take(this.#length);
-    const capacity = requests.length * 2 > this.#ring.length ? this.#ring.length * 2 : 0;
-    if (capacity > 0) this.#ring = new Array<Request | undefined>(capacity);
-    this.#ring.fill(undefined);
+    this.#ring = new Array<Request | undefined>(capacity).fill(undefined);
     this.#head = 0;
     this.#slots = 0;
     for (const request of requests) this.push(request);

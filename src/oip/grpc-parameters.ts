@@ -10,6 +10,7 @@ import {
   wireType,
   writeVarint64,
 } from './grpc-wire.ts';
+import { maxParameters } from './wire-limits.ts';
 
 const entryKey = fieldTag(1, wireType.lengthDelimited);
 const entryValue = fieldTag(2, wireType.lengthDelimited);
@@ -19,9 +20,6 @@ const int64Param = fieldTag(2, wireType.varint);
 const stringParam = fieldTag(3, wireType.lengthDelimited);
 const doubleParam = fieldTag(4, wireType.fixed64);
 const uint64Param = fieldTag(5, wireType.varint);
-
-/** Bounds what a message full of tiny parameters can make of memory. */
-const maxParameters = 1024;
 
 /** The entries of a `map<string, InferParameter>` as they are read; a later one replaces. */
 export type ParameterMap = Map<string, ParameterValue>;

@@ -18,15 +18,44 @@ export function fieldTag(field: number, type: WireType): number {
 }
 
 /**
+ * Fields of one message, those of embedded messages included: they take as little as 2 bytes each,
+ * may repeat without end, and cost more than a hundred times as long to read as other bytes. As many
+ * strings as a tensor may have, and all the tensors and parameters around them, are half of it.
+ */
+export const maxFields = 2 ** 19;
+
+/** A reader of one message. */
+interface CountingReader extends Reader {
+  /** So far; absent before the first. */
+  fieldsRead?: number;
+}
+
+/** The wire type that begins a group, which protocol buffers of the third version do not have. */
+const group = 3;
+
+/**
  * Calls `read` with the tag of each field up to `end`. It must read what it knows, and return false
  * to have a field skipped: unknown ones, and known ones of another wire type.
  *
- * @throws RangeError or Error when the bytes are no message
+ * @throws RangeError or Error when the bytes are no message; DnnScalerError `invalid-argument` for
+ *   too many fields
  */
-export function readFields(reader: Reader, end: number, read: (tag: number) => boolean): void {
+export function readFields(
+  reader: CountingReader,
+  end: number,
+  read: (tag: number) => boolean,
+): void {
   while (reader.pos < end) {
+    const fields = (reader.fieldsRead ?? 0) + 1;
+    reader.fieldsRead = fields;
+    if (fields > maxFields) {
+      throw invalidArgument('the message', `must have at most ${maxFields} fields`, 'more');
+    }
     const tag = reader.tag();
-    if (!read(tag)) reader.skipType(tag & 7, 0, tag >>> 3);
+    if (read(tag)) continue;
+    // What is inside of a group would go uncounted.
+    if ((tag & 7) === group) throw new RangeError('a group has no place in the message');
+    reader.skipType(tag & 7, 0, tag >>> 3);
   }
   if (reader.pos !== end) throw new RangeError(`a field passes the end of its message at ${end}`);
 }

@@ -136,6 +136,9 @@ function toBigInt(
     throw wrongElement(what, datatype, value);
   }
   const integer = BigInt(value);
+  if (typeof value === 'number' && Number.isSafeInteger(value)) {
+    if (value >= 0 || datatype === 'INT64') return integer;
+  }
   const wrapped = datatype === 'INT64' ? BigInt.asIntN(64, integer) : BigInt.asUintN(64, integer);
   if (wrapped !== integer) throw wrongElement(what, datatype, value);
   return integer;

@@ -3,6 +3,9 @@ import { DnnScalerError } from '../errors.ts';
 import { invalidValue } from './invalid-value.ts';
 import type { Parameters, ParameterValue } from './data-plane.ts';
 import { parseExactJson } from './exact-json.ts';
+import type { JsonBounds } from './json-bounds.ts';
+import { checkJsonBounds, defaultJsonBounds } from './json-bounds.ts';
+import { maxParameters } from './wire-limits.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -19,12 +22,15 @@ export interface JsonNumbers {
  * Decodes JSON text with `JSON.parse`, and again with every digit kept when `decode` meets a number
  * for which that matters.
  *
- * @throws DnnScalerError `invalid-argument` for text that is no JSON, and what `decode` throws
+ * @throws DnnScalerError `invalid-argument` for text that is no JSON or is out of bounds, and what
+ *   `decode` throws
  */
 export function decodeJson<T>(
   text: Uint8Array,
   decode: (json: unknown, numbers: JsonNumbers) => T,
+  bounds: JsonBounds = defaultJsonBounds,
 ): T {
+  checkJsonBounds(text, bounds);
   const characters = asText(text);
   let json: unknown;
   try {
@@ -94,12 +100,17 @@ export function optionalCount(what: string, value: unknown, least: number): numb
  * The members of a `parameters` object; none when it is absent. Nulls, which clients write for
  * "not set", are left out.
  *
- * @throws DnnScalerError `invalid-argument` for values that are no boolean, number or string
+ * @throws DnnScalerError `invalid-argument` for values that are no boolean, number or string, and
+ *   for more than 1,024 of them
  */
 export function asParameters(what: string, value: unknown, numbers: JsonNumbers): Parameters {
   if (value === undefined || value === null) return {};
+  const members = Object.entries(asObject(what, value));
+  if (members.length > maxParameters) {
+    throw invalidValue(what, `must be at most ${maxParameters}`, members.length);
+  }
   const entries: [string, ParameterValue][] = [];
-  for (const [key, member] of Object.entries(asObject(what, value))) {
+  for (const [key, member] of members) {
     if (member === null) continue;
     if (typeof member === 'number') checkExact(member, numbers);
     if (!isParameterValue(member)) {

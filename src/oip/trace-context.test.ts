@@ -13,9 +13,16 @@ describe('a trace context', () => {
     expect(traceIdOf({ traceparent })).toBe('a'.repeat(32));
   });
 
-  it.each([undefined, '', '00-1-2-01', `${traceparent}\r\nx: y`, [traceparent]])(
-    'needs a valid parent, unlike %j',
-    (parent) => expect(traceContextOf(parent, 'vendor=1')).toBeUndefined(),
+  it.each([
+    undefined,
+    '',
+    '00-1-2-01',
+    `ff${traceparent.slice(2)}`,
+    traceparent.replaceAll('b', '0'),
+    `${traceparent}\r\nx: y`,
+    [traceparent],
+  ])('needs a valid parent, unlike %j', (parent) =>
+    expect(traceContextOf(parent, 'vendor=1')).toBeUndefined(),
   );
 
   it('comes without a state that is far too long', () => {

@@ -1,4 +1,5 @@
-const pattern = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** Version ff, and ids of zeros alone, are forbidden. */
+const pattern = /^(?!ff)[0-9a-f]{2}-(?!0+-)([0-9a-f]{32})-(?!0+-)[0-9a-f]{16}-[0-9a-f]{2}$/;
 /** The specification's own limit for what has to be passed on. */
 const longestState = 512;
 

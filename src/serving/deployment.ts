@@ -191,23 +191,30 @@ export class Deployment<Row = unknown, Reply = unknown> {
   /**
    * Accepts no more rows; `drained` is called once every accepted one has been answered. Rows still
    * waiting for an instance after `limitMs` are answered with an error.
+   *
+   * @param isPatient the limit counts from the last row that was answered. Default false
    */
-  drain(limitMs: number, drained: () => void): void {
+  drain(limitMs: number, drained: () => void, isPatient = false): void {
     this.#onDrained.push(drained);
     if (this.#phase === 'closing') return;
     if (this.#phase !== 'closed') {
       this.#phase = 'closing';
-      this.#drainTimer = this.#clock.setTimer(limitMs, () => {
-        this.#dispatcher.giveUp(
-          new DnnScalerError(
-            'unavailable',
-            `not answered within ${formatMs(limitMs)} of shutting down`,
-          ),
-        );
-      });
+      this.#giveUpAfter(limitMs, isPatient);
       this.#dispatcher.hurry();
     }
     this.#finishDrain();
+  }
+
+  #giveUpAfter(limitMs: number, isPatient: boolean): void {
+    const before = this.#unsettled;
+    this.#drainTimer = this.#clock.setTimer(limitMs, () => {
+      if (isPatient && this.#unsettled < before) {
+        this.#giveUpAfter(limitMs, isPatient);
+        return;
+      }
+      const message = `not answered within ${formatMs(limitMs)} of shutting down`;
+      this.#dispatcher.giveUp(new DnnScalerError('unavailable', message));
+    });
   }
 
   #finishDrain(): void {

@@ -158,8 +158,11 @@ export class Dispatcher<Row, Reply> {
   pump(): void {
     if (this.#corks > 0) return;
     this.#corks += 1;
-    while (this.#engine.freeInstances > 0 && this.#dispatchOne());
-    this.#corks -= 1;
+    try {
+      while (this.#engine.freeInstances > 0 && this.#dispatchOne());
+    } finally {
+      this.#corks -= 1;
+    }
   }
 
   /** Holds nothing back any more: no further requests will come. */
@@ -177,10 +180,9 @@ export class Dispatcher<Row, Reply> {
     this.#clearHold();
     const waiting = this.#queue.takeAll();
     const again = this.#again.splice(0).flatMap((batch) => batch.requests);
-    for (const request of [...again, ...waiting]) {
-      request.lane = undefined;
-      request.settle(error, undefined, undefined);
-    }
+    // First all of them: settling one may withdraw others.
+    for (const request of waiting) request.lane = undefined;
+    for (const request of [...again, ...waiting]) request.settle(error, undefined, undefined);
   }
 
   #dispatchOne(): boolean {
@@ -264,9 +266,12 @@ export class Dispatcher<Row, Reply> {
       this.#inFlight -= 1;
       this.#noteBusy(this.#clock.nowMs());
       this.#corks += 1;
-      this.#end(batch, outcome);
-      this.#corks -= 1;
-      this.pump();
+      try {
+        this.#end(batch, outcome);
+      } finally {
+        this.#corks -= 1;
+        this.pump();
+      }
     });
     this.#noteBusy(this.#clock.nowMs());
   }

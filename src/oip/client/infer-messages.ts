@@ -3,6 +3,7 @@ import type { InferRequest, InferResponse } from '../data-plane.ts';
 import { encodeInferRequest } from '../infer-request.ts';
 import { decodeInferResponse } from '../infer-response.ts';
 import { parseHeaderLength } from '../message.ts';
+import { defaultWireLimits } from '../wire-limits.ts';
 import type { HttpAnswer } from './http-exchange.ts';
 
 /** How tensors travel, both ways: as binary data after the JSON text, or inside it. */
@@ -42,6 +43,9 @@ export function toInferMessage(content: InferContent, encoding: TensorEncoding):
   };
 }
 
+/** A client waits for its answer anyway, and chose whom to ask: more than a server reads of anyone. */
+const answerLimits = { ...defaultWireLimits, maxJsonBytes: 16 * 2 ** 20 };
+
 /**
  * Decodes a server's answer to an inference request.
  *
@@ -50,7 +54,7 @@ export function toInferMessage(content: InferContent, encoding: TensorEncoding):
 export function fromInferAnswer({ headers, body }: HttpAnswer): InferResponse {
   try {
     const length = headers['inference-header-content-length'];
-    return decodeInferResponse(body, parseHeaderLength(length?.toString()));
+    return decodeInferResponse(body, parseHeaderLength(length?.toString()), answerLimits);
   } catch (error) {
     const { message } = toDnnScalerError(error);
     throw new DnnScalerError('internal', `the answer is no valid inference response: ${message}`, {

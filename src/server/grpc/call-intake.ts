@@ -21,11 +21,14 @@ export class CallIntake {
   /** When the message that is arriving began to. */
   #sinceMs: number;
   #hasEnded = false;
+  #unsentBytes = 0;
+  #unsentSinceMs: number;
 
   constructor(ledger: Ledger, kind: CallKind, nowMs: number) {
     this.#ledger = ledger;
     this.#kind = kind;
     this.#sinceMs = nowMs;
+    this.#unsentSinceMs = nowMs;
   }
 
   /**
@@ -73,6 +76,19 @@ export class CallIntake {
   isArrivingSince(thenMs: number): boolean {
     if (this.#hasEnded || this.#sinceMs >= thenMs) return false;
     return !this.#kind.isStream || (this.#heldBytes > 0 && this.#inWork === 0);
+  }
+
+  /**
+   * Notes how much of the answers the client has yet to take.
+   *
+   * @returns whether nothing has changed about that for so long
+   */
+  isUnread(unsentBytes: number, limitMs: number, nowMs: number): boolean {
+    if (unsentBytes === 0 || unsentBytes !== this.#unsentBytes) {
+      this.#unsentBytes = unsentBytes;
+      this.#unsentSinceMs = nowMs;
+    }
+    return nowMs - this.#unsentSinceMs >= limitMs;
   }
 
   #hold(bytes: number): boolean {

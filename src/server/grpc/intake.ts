@@ -12,7 +12,8 @@ const linkHeader = 'x-dnnscaler-stream';
 
 /**
  * Watches what calls bring in, below grpc-js, which keeps whatever a client sends until a message is
- * whole: refuses calls when all of them hold too much, and those whose requests do not arrive.
+ * whole: refuses calls when all of them hold too much, and ends those whose requests do not arrive or whose
+ * answers are not taken.
  */
 export class Intake {
   readonly #limits: GrpcLimits;
@@ -85,18 +86,23 @@ export class Intake {
   }
 
   #sweepLater(): void {
-    this.#timer ??= this.#clock.setTimer(this.#limits.requestTimeoutMs / 4, () => {
+    const { requestTimeoutMs, writeTimeoutMs } = this.#limits;
+    this.#timer ??= this.#clock.setTimer(Math.min(requestTimeoutMs, writeTimeoutMs) / 4, () => {
       this.#timer = undefined;
-      this.#refuseLate();
+      this.#endLate();
       if (this.#calls.size > 0) this.#sweepLater();
     });
   }
 
-  #refuseLate(): void {
-    const thenMs = this.#clock.nowMs() - this.#limits.requestTimeoutMs;
+  #endLate(): void {
+    const nowMs = this.#clock.nowMs();
+    const { requestTimeoutMs, writeTimeoutMs } = this.#limits;
     for (const { stream, call } of this.#calls.values()) {
-      if (call.isArrivingSince(thenMs)) {
+      if (call.isArrivingSince(nowMs - requestTimeoutMs)) {
         refuse(stream, status.DEADLINE_EXCEEDED, 'the request took too long to arrive');
+      }
+      if (call.isUnread(stream.writableLength, writeTimeoutMs, nowMs)) {
+        stream.close(constants.NGHTTP2_CANCEL);
       }
     }
   }

@@ -27,6 +27,8 @@ export interface GrpcLimits {
   readonly handshakeTimeoutMs: number;
   /** For a request to arrive; DEADLINE_EXCEEDED beyond. Default 60 s. */
   readonly requestTimeoutMs: number;
+  /** For a client to take the next piece of its answers; the call is reset beyond. Default 60 s. */
+  readonly writeTimeoutMs: number;
   /** A connection without calls is closed after this. Default 5 min. */
   readonly idleTimeoutMs: number;
   /** A connection is asked for a sign of life this often. Default 60 s. */
@@ -44,6 +46,7 @@ export const defaultGrpcLimits: GrpcLimits = {
   maxConnections: 1024,
   handshakeTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
+  writeTimeoutMs: 60_000,
   idleTimeoutMs: 300_000,
   keepaliveIntervalMs: 60_000,
   keepaliveTimeoutMs: 20_000,

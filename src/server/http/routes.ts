@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { DataPlane } from '../../oip/data-plane.ts';
 import type { JsonObject } from '../../oip/json-fields.ts';
+import { defaultJsonBounds } from '../../oip/json-bounds.ts';
 import { asObject, decodeJson } from '../../oip/json-fields.ts';
 import type { Admission } from './admission.ts';
 import type { Answering } from './answer.ts';
@@ -164,6 +165,9 @@ function repositoryRoutes(parts: RouteParts): RouteTable {
 /** Enough for every body but one with uploaded files. */
 const smallBodyBytes = 64 * 2 ** 10;
 
+/** Uploaded files are strings. */
+const managementBounds = { ...defaultJsonBounds, maxBareBytes: smallBodyBytes };
+
 /** The JSON object that is a request's body; an empty one when there is none. */
 async function readJson(
   { settings, management }: RouteParts,
@@ -182,7 +186,7 @@ async function readJson(
     });
   });
   if (body.byteLength === 0) return {};
-  return decodeJson(body, (json) => asObject('the body', json));
+  return decodeJson(body, (json) => asObject('the body', json), managementBounds);
 }
 
 /** For errors that handlers throw and for those of the router itself. */

@@ -53,7 +53,10 @@ export class ImageQueue {
     return {
       rows,
       withdraw: () => {
-        (task as Task).isOver = true;
+        const gone = task as Task;
+        gone.isOver = true;
+        const at = this.#waiting.indexOf(gone);
+        if (at >= 0) this.#waiting.splice(at, 1);
       },
     };
   }

@@ -55,8 +55,8 @@ export interface ServedModelOptions {
   readonly listener: ServedModelListener;
 }
 
-/** How long accepted rows may take to be answered when the model is closed. */
-const drainLimitMs = 30_000;
+/** How long a model that is closed waits for the next row to be answered: longer than any run. */
+const drainLimitMs = 120_000;
 
 /** One version of a model, being served: whole requests in, whole responses out. */
 export class ServedModel {
@@ -145,7 +145,7 @@ export class ServedModel {
   async close(): Promise<void> {
     const { deployment, engine } = this.#options;
     await new Promise<void>((resolve) => {
-      deployment.drain(drainLimitMs, resolve);
+      deployment.drain(drainLimitMs, resolve, true);
     });
     await engine.close();
   }
