@@ -59,7 +59,8 @@ export async function cachedModel(name: string, options: CacheOptions = {}): Pro
 
 function keyOf(model: EncodedModel, options: NetworkOptions): string {
   const hash = createHash('sha256');
-  hash.update(`${weightsVersion} ${JSON.stringify(resolveOptions(options))}`);
+  const { weights, ...rest } = resolveOptions(options);
+  hash.update(JSON.stringify([weightsVersion, weights.key, rest]));
   for (const part of model.structure) hash.update(part);
   return hash.digest('hex').slice(0, 16);
 }

@@ -1,13 +1,17 @@
 import type { Random } from '../random.ts';
 import type { Row, TensorSpec } from '../tensor/row.ts';
 import type { Graph } from './onnx/graph.ts';
+import { seededWeights } from './weights.ts';
+import type { WeightSource } from './weights.ts';
 
 /** How images enter a network: as bytes that the graph normalises, or normalised already. */
 export type ImageDatatype = 'UINT8' | 'FP32';
 
 export interface NetworkOptions {
-  /** Seed of the weights, an integer; default 1. */
+  /** Seed of made-up weights, an integer; default 1. */
   readonly seed?: number;
+  /** Where the weights come from; default `seededWeights(seed)`. */
+  readonly weights?: WeightSource;
   /**
    * Input type of image networks; others ignore it. Default UINT8: that is how decoded pictures
    * come, it is a quarter of the bytes to move, and the graph brings them to the network's range.
@@ -19,7 +23,8 @@ export interface NetworkOptions {
 export type ResolvedNetworkOptions = Required<NetworkOptions>;
 
 export function resolveOptions(options: NetworkOptions): ResolvedNetworkOptions {
-  return { seed: options.seed ?? 1, imageDatatype: options.imageDatatype ?? 'UINT8' };
+  const { seed = 1, imageDatatype = 'UINT8' } = options;
+  return { seed, weights: options.weights ?? seededWeights(seed), imageDatatype };
 }
 
 /** One input of a network, and what it may hold. */

@@ -7,6 +7,8 @@ export type Fill = (data: Float32Array, random: Random) => void;
 
 /** Where the weights of a network come from. */
 export interface WeightSource {
+  /** Tells sources apart: those of equal keys give equal weights. */
+  readonly key: string;
   /**
    * The weight tensor of that name.
    *
@@ -22,6 +24,7 @@ export interface WeightSource {
  */
 export function seededWeights(seed: number): WeightSource {
   return {
+    key: `seed ${seed}`,
     tensor: (name, dims, fill) => ({
       name,
       datatype: 'FP32',

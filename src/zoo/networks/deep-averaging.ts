@@ -6,7 +6,7 @@ import type { NetworkOptions, ZooInput, ZooNetwork } from '../network.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
 import { batchDim, elementTypeOf, int } from '../onnx/graph.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { seededWeights, uniform } from '../weights.ts';
+import { uniform } from '../weights.ts';
 
 /** Words of the Stanford Sentiment Treebank, its mean and its greatest sentence length. */
 const words = 17_836;
@@ -51,9 +51,8 @@ export const danSst: ZooNetwork = {
 };
 
 function build(options: NetworkOptions = {}): Graph {
-  const { seed } = resolveOptions(options);
+  const { weights } = resolveOptions(options);
   const graph = new GraphBuilder('dan_sst');
-  const weights = seededWeights(seed);
   const layers = new DenseLayers(graph, weights);
   const tokens = graph.input(input.name, input.datatype, [batchDim, longestTokens]);
 

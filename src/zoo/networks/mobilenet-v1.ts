@@ -5,7 +5,6 @@ import { resolveOptions } from '../network.ts';
 import type { NetworkOptions, ZooInput, ZooNetwork } from '../network.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { seededWeights } from '../weights.ts';
 
 /** Channels and stride of the depthwise separable blocks after the first convolution. */
 const blocks: readonly (readonly [channels: number, stride: number])[] = [
@@ -40,9 +39,9 @@ export function mobilenetV1(percent: 100 | 50 | 25, px: 224 | 160 | 128): ZooNet
   const width = (channels: number): number => Math.max(Math.floor((channels * percent) / 100), 8);
 
   function build(options: NetworkOptions = {}): Graph {
-    const { seed, imageDatatype } = resolveOptions(options);
+    const { weights, imageDatatype } = resolveOptions(options);
     const graph = new GraphBuilder(name);
-    const layers = new ConvLayers(graph, seededWeights(seed), { epsilon: 0.001 });
+    const layers = new ConvLayers(graph, weights, { epsilon: 0.001 });
     let x = layers.image(px, imageDatatype);
     const first = { filters: width(32), kernel: 3, stride: 2 };
     x = layers.conv(x, 'MobilenetV1/Conv2d_0', first);

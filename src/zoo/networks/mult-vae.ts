@@ -6,7 +6,6 @@ import type { NetworkOptions, ZooInput, ZooNetwork } from '../network.ts';
 import { GraphBuilder } from '../onnx/graph-builder.ts';
 import { batchDim, int, ints } from '../onnx/graph.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { seededWeights } from '../weights.ts';
 
 /** Movies of MovieLens-20M with ratings of 4 and more, as the paper prepares it. */
 const items = 20_108;
@@ -43,9 +42,9 @@ export const multVaeMl20m: ZooNetwork = {
 };
 
 function build(options: NetworkOptions = {}): Graph {
-  const { seed } = resolveOptions(options);
+  const { weights } = resolveOptions(options);
   const graph = new GraphBuilder('multvae_ml20m');
-  const layers = new DenseLayers(graph, seededWeights(seed));
+  const layers = new DenseLayers(graph, weights);
   const interactions = graph.input(input.name, input.datatype, [batchDim, items]);
 
   const norm = graph.node('ReduceL2', [interactions], {
