@@ -2,7 +2,9 @@ import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
 import { batchSizeBinds, describeStanding, standingOf } from './assessment.ts';
 import type { KnobReading } from './knob-memory.ts';
 import { KnobMemory, readingOf } from './knob-memory.ts';
+import { towardsPeak } from './peak-search.ts';
 import type { Decision, Observation, Scaler } from './scaler.ts';
+import { Valuation } from './valuation.ts';
 
 export interface BatchingOptions {
   readonly limits: KnobLimits;
@@ -10,6 +12,8 @@ export interface BatchingOptions {
   readonly known?: ReadonlyMap<number, KnobReading>;
   /** Limit of the SLO in ms; used with `known` to choose the first batch size. */
   readonly limitMs?: number;
+  /** What is to be raised; default throughput. Shared with whoever measured `known`. */
+  readonly valuation?: Valuation;
 }
 
 /** Batch sizes closer than this differ too little for their throughputs to be compared. */
@@ -32,13 +36,17 @@ export class BatchingScaler implements Scaler {
   readonly profile = null;
   readonly wants = 'percentile';
   readonly #limits: KnobLimits;
-  readonly #memory = new KnobMemory(tellingRatio);
+  readonly #valuation: Valuation;
+  readonly #memory: KnobMemory;
   readonly #first: number;
   /** The batch size last asked for; an engine may reach less. */
   #asked: number;
 
   constructor(options: BatchingOptions) {
     this.#limits = options.limits;
+    const valuation = options.valuation ?? new Valuation();
+    this.#valuation = valuation;
+    this.#memory = new KnobMemory(tellingRatio, (batchSize) => valuation.divisorAt(batchSize, 1));
     const { minBatchSize } = options.limits;
     let start = minBatchSize;
     if (options.known !== undefined && options.limitMs !== undefined) {
@@ -75,6 +83,7 @@ export class BatchingScaler implements Scaler {
 
     if (this.#asked > current) this.#memory.recordUnreachable(this.#asked);
     this.#asked = current;
+    this.#valuation.learn(observation);
     this.#memory.record(current, readingOf(observation));
     const standing = standingOf(observation);
     if (standing === 'over') {
@@ -84,6 +93,16 @@ export class BatchingScaler implements Scaler {
         : moveTo(smaller);
     }
     if (!batchSizeBinds(observation)) return hold('batches are not full, more would not help');
+    if (this.#valuation.objective === 'throughput-per-watt') {
+      const { minBatchSize: min, maxBatchSize: max } = this.#limits;
+      const next = towardsPeak(this.#memory, current, {
+        ...{ min, max, limitMs, gapRatio: tellingRatio },
+        above: (best) => Math.ceil((best + max) / 2),
+      });
+      return next === current
+        ? hold(`no other batch is known to give more ${this.#valuation.aim}`)
+        : moveTo(next, `${why}, looking for the most ${this.#valuation.aim}`);
+    }
 
     const best = this.#memory.best(limitMs);
     if (best !== undefined && best < current && this.#memory.fallsShortOf(best, current)) {

@@ -8,7 +8,9 @@ import { FixedScaler } from './fixed.ts';
 import { JointScaler } from './joint/joint.ts';
 import type { InstanceLatencyEstimator } from './multi-tenancy.ts';
 import { MultiTenancyScaler } from './multi-tenancy.ts';
+import type { Objective } from './objective.ts';
 import type { Scaler } from './scaler.ts';
+import { Valuation } from './valuation.ts';
 
 export const scalerForms =
   'auto, dnnscaler, joint, batching, multi-tenancy, clipper or fixed:B,N (such as fixed:8,2)';
@@ -17,6 +19,11 @@ export interface ScalerContext {
   /** What the engine can do; the paper's ranges bound it further. */
   readonly limits: KnobLimits;
   readonly estimate: InstanceLatencyEstimator;
+  /**
+   * What to raise where several points hold the SLO; default `throughput`. `throughput-per-watt`
+   * needs observations with a power. Fixed points and Clipper, a baseline, have no use for it.
+   */
+  readonly objective?: Objective;
 }
 
 /**
@@ -25,7 +32,7 @@ export interface ScalerContext {
  * @throws DnnScalerError `invalid-argument` for an unknown name or a fixed point beyond the limits
  */
 export function createScaler(name: string, context: ScalerContext): Scaler {
-  const { estimate } = context;
+  const { estimate, objective = 'throughput' } = context;
   if (name.startsWith('fixed:')) return createFixed(name, context.limits);
   const limits: KnobLimits = {
     minBatchSize: context.limits.minBatchSize,
@@ -38,13 +45,13 @@ export function createScaler(name: string, context: ScalerContext): Scaler {
   switch (name) {
     case 'auto':
     case 'dnnscaler':
-      return new DnnScaler(limits, estimate);
+      return new DnnScaler(limits, estimate, objective);
     case 'joint':
-      return new JointScaler(limits);
+      return new JointScaler(limits, objective);
     case 'batching':
-      return new BatchingScaler({ limits });
+      return new BatchingScaler({ limits, valuation: new Valuation(objective) });
     case 'multi-tenancy':
-      return new MultiTenancyScaler({ limits, estimate });
+      return new MultiTenancyScaler({ limits, estimate, valuation: new Valuation(objective) });
     case 'clipper':
       return new ClipperScaler(limits);
     default:

@@ -4,7 +4,9 @@ import { BatchingScaler } from './batching.ts';
 import type { InstanceLatencyEstimator } from './multi-tenancy.ts';
 import { MultiTenancyScaler } from './multi-tenancy.ts';
 import { Profiler, describeProfile } from './profiler.ts';
+import type { Objective } from './objective.ts';
 import type { Approach, Decision, Observation, ProfileReport, Scaler } from './scaler.ts';
+import { Valuation } from './valuation.ts';
 
 /**
  * The paper's method: profile once, choose the knob that helps this network more on this machine,
@@ -14,14 +16,20 @@ export class DnnScaler implements Scaler {
   readonly name = 'dnnscaler';
   readonly #limits: KnobLimits;
   readonly #estimate: InstanceLatencyEstimator;
+  readonly #valuation: Valuation;
   readonly #profiler: Profiler;
   #profile: ProfileReport | null = null;
   #chosen: Scaler | null = null;
 
-  constructor(limits: KnobLimits, estimate: InstanceLatencyEstimator) {
+  constructor(
+    limits: KnobLimits,
+    estimate: InstanceLatencyEstimator,
+    objective: Objective = 'throughput',
+  ) {
     this.#limits = limits;
     this.#estimate = estimate;
-    this.#profiler = new Profiler(limits);
+    this.#valuation = new Valuation(objective);
+    this.#profiler = new Profiler(limits, this.#valuation);
   }
 
   get approach(): Approach | null {
@@ -59,15 +67,14 @@ export class DnnScaler implements Scaler {
   }
 
   #choose(approach: Approach, limitMs: number): Scaler {
-    const limits = this.#limits;
+    const common = { limits: this.#limits, limitMs, valuation: this.#valuation };
     if (approach === 'batching') {
-      return new BatchingScaler({ limits, known: this.#profiler.readings('batchSize'), limitMs });
+      return new BatchingScaler({ ...common, known: this.#profiler.readings('batchSize') });
     }
     return new MultiTenancyScaler({
-      limits,
+      ...common,
       estimate: this.#estimate,
       known: this.#profiler.readings('instances'),
-      limitMs,
     });
   }
 }

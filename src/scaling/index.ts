@@ -6,6 +6,8 @@ export * from './dnnscaler.ts';
 export * from './fixed.ts';
 export * from './joint/joint.ts';
 export * from './multi-tenancy.ts';
+export * from './objective.ts';
 export * from './profiler.ts';
 export * from './scaler.ts';
+export * from './valuation.ts';
 export * from './visit.ts';

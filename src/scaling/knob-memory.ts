@@ -49,15 +49,18 @@ interface Remembered extends KnobReading {
 export class KnobMemory {
   readonly #readings = new Map<number, Remembered>();
   readonly #tellingRatio: number;
+  readonly #divisorAt: (value: number) => number;
   #patience = firstPatience;
   #holds = 0;
 
   /**
    * @param tellingRatio how many times larger a value must be for its throughput to tell whether
    *   growth pays: between close neighbours noise exceeds the gain; at least 1
+   * @param divisorAt what throughput at a value is divided by to be its worth, see `Valuation`
    */
-  constructor(tellingRatio: number) {
+  constructor(tellingRatio: number, divisorAt: (value: number) => number = () => 1) {
     this.#tellingRatio = tellingRatio;
+    this.#divisorAt = divisorAt;
   }
 
   record(value: number, reading: KnobReading): void {
@@ -84,17 +87,35 @@ export class KnobMemory {
     });
   }
 
-  /** The value with the highest throughput among those within the limit. */
+  /** The value that is worth most among those within the limit. */
   best(limitMs: number): number | undefined {
     let best: number | undefined;
-    let bestPerS = 0;
+    let mostWorth = 0;
     for (const [value, reading] of this.#readings) {
-      if (reading.latencyMs <= limitMs && reading.throughputPerS > bestPerS) {
+      const worth = this.worthAt(value);
+      if (reading.latencyMs <= limitMs && worth > mostWorth) {
         best = value;
-        bestPerS = reading.throughputPerS;
+        mostWorth = worth;
       }
     }
     return best;
+  }
+
+  /** What a value is worth; derived anew each time, as more becomes known of the power. 0 if unread. */
+  worthAt(value: number): number {
+    return this.#throughputPerS(value) / this.#divisorAt(value);
+  }
+
+  has(value: number): boolean {
+    return this.#readings.has(value);
+  }
+
+  /** The values read that enclose `value` most closely. */
+  neighboursOf(value: number): { below: number | undefined; above: number | undefined } {
+    return {
+      below: this.#extreme(Math.max, (other) => other < value),
+      above: this.#extreme(Math.min, (other) => other > value),
+    };
   }
 
   /** The largest value under `value` that is known to be within the limit. */
@@ -182,8 +203,7 @@ export class KnobMemory {
   #slowdown(value: number, executionMs: number): number {
     const before = this.#readings.get(value);
     if (before !== undefined) return executionMs / before.anchorMs;
-    const below = this.#extreme(Math.max, (other) => other < value);
-    const above = this.#extreme(Math.min, (other) => other > value);
+    const { below, above } = this.neighboursOf(value);
     const leastMs = this.#executionMs(below);
     const mostMs = this.#executionMs(above);
     if (executionMs < leastMs) return executionMs / leastMs;

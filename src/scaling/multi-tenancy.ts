@@ -2,7 +2,9 @@ import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
 import { describeStanding, instancesBind, standingOf } from './assessment.ts';
 import type { KnobReading } from './knob-memory.ts';
 import { KnobMemory, readingOf } from './knob-memory.ts';
+import { towardsPeak } from './peak-search.ts';
 import type { Decision, Observation, Scaler } from './scaler.ts';
+import { Valuation } from './valuation.ts';
 
 /**
  * Estimates latencies at 1..`count` instances from the few observed ones: `result[n - 1]` is the
@@ -20,6 +22,8 @@ export interface MultiTenancyOptions {
   readonly known?: ReadonlyMap<number, KnobReading>;
   /** Limit of the SLO in ms; used with `known` to choose where to start. */
   readonly limitMs?: number;
+  /** What is to be raised; default throughput. Shared with whoever measured `known`. */
+  readonly valuation?: Valuation;
 }
 
 /** One more instance is a step large enough for throughputs to be compared. */
@@ -41,7 +45,8 @@ export class MultiTenancyScaler implements Scaler {
   readonly profile = null;
   readonly #limits: KnobLimits;
   readonly #estimate: InstanceLatencyEstimator;
-  readonly #memory = new KnobMemory(tellingRatio);
+  readonly #valuation: Valuation;
+  readonly #memory: KnobMemory;
   /** Counts of instances still to be probed before the start can be estimated. */
   readonly #toProbe: number[];
   readonly #observed = new Map<number, KnobReading>();
@@ -51,6 +56,11 @@ export class MultiTenancyScaler implements Scaler {
 
   constructor(options: MultiTenancyOptions) {
     this.#limits = options.limits;
+    const valuation = options.valuation ?? new Valuation();
+    this.#valuation = valuation;
+    this.#memory = new KnobMemory(tellingRatio, (instances) =>
+      valuation.divisorAt(options.limits.minBatchSize, instances),
+    );
     this.#estimate = options.estimate;
     const { maxInstances } = options.limits;
     if (options.known !== undefined && options.limitMs !== undefined) {
@@ -78,6 +88,7 @@ export class MultiTenancyScaler implements Scaler {
 
   #probe(observation: Observation): Decision {
     const probed = observation.point.instances;
+    this.#valuation.learn(observation);
     this.#observed.set(probed, readingOf(observation));
     this.#toProbe.shift();
     const next = this.#toProbe[0];
@@ -117,12 +128,23 @@ export class MultiTenancyScaler implements Scaler {
 
     if (this.#asked > current) this.#memory.recordUnreachable(this.#asked);
     this.#asked = current;
+    this.#valuation.learn(observation);
     this.#memory.record(current, readingOf(observation));
     const standing = standingOf(observation);
     if (standing === 'over') {
       return current > 1
         ? moveTo(current - 1)
         : { ...hold('already at one instance'), infeasible: true };
+    }
+    if (this.#valuation.objective === 'throughput-per-watt') {
+      if (!instancesBind(observation)) return hold('instances are idle, more would not help');
+      const next = towardsPeak(this.#memory, current, {
+        ...{ min: 1, max: this.#limits.maxInstances, limitMs, gapRatio: tellingRatio },
+        above: (most) => most + 1,
+      });
+      return next === current
+        ? hold(`no other count is known to give more ${this.#valuation.aim}`)
+        : moveTo(next, `${why}, looking for the most ${this.#valuation.aim}`);
     }
     const best = this.#memory.best(limitMs);
     if (best !== undefined && best < current && this.#memory.fallsShortOf(best, current)) {

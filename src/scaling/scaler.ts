@@ -32,6 +32,8 @@ export interface Observation {
   readonly shed: number;
   /** Rows answered with an error. */
   readonly errors: number;
+  /** Mean power while it was observed, in watts over 0; absent where none was measured. */
+  readonly powerWatts?: number;
 }
 
 export type Approach = 'batching' | 'multi-tenancy' | 'joint';
@@ -48,6 +50,11 @@ export interface ProfileReport {
   /** TI_MT: throughput improvement of Multi-Tenancy over (1,1), in percent. */
   readonly tiMultiTenancyPercent: number;
   readonly approach: Approach;
+  /** Improvements in rows per joule, in percent: present where they chose the approach. */
+  readonly perWatt?: {
+    readonly batchingPercent: number;
+    readonly multiTenancyPercent: number;
+  };
 }
 
 export interface Decision {

@@ -73,6 +73,8 @@ export interface Scene {
   readonly seed?: number;
   /** What the engine reaches; default what was asked for. */
   readonly reach?: (point: OperatingPoint) => OperatingPoint;
+  /** Power at a point, in watts; NaN or absent where none is measured. */
+  readonly wattsOf?: Law;
 }
 
 const callsPerWindow = 40;
@@ -88,6 +90,7 @@ export class Rehearsal {
   slo: Slo;
   readonly #scaler: Scaler;
   readonly #noiseSigma: number;
+  readonly #wattsOf: Law | undefined;
   readonly #reach: (point: OperatingPoint) => OperatingPoint;
   readonly #random: Random;
   #point: OperatingPoint;
@@ -99,6 +102,7 @@ export class Rehearsal {
     this.slo = scene.slo;
     this.#scaler = scaler;
     this.#noiseSigma = scene.noiseSigma ?? 0;
+    this.#wattsOf = scene.wattsOf;
     this.#reach = scene.reach ?? ((point) => point);
     this.#random = new Random(scene.seed ?? 1);
     this.#point = this.#reach(scaler.first());
@@ -136,10 +140,12 @@ export class Rehearsal {
     this.#law = this.law;
     this.#windows = [...this.#windows.slice(1 - horizonWindows), calls];
     const latency = summarizeLatencies(this.#windows, this.slo.percentile);
+    const powerWatts = this.#wattsOf?.(batchSize, instances) ?? Number.NaN;
     return observationOf(this.#point, this.slo, {
       latencyMs: latency.meanMs,
       executionLatency: latency,
       requestLatency: latency,
+      ...(powerWatts > 0 && { powerWatts }),
     });
   }
 }

@@ -3,7 +3,9 @@ import { formatPoint, sameKnobs } from '../../operating-point.ts';
 import type { Slo } from '../../slo.ts';
 import { formatMs, formatPerS, formatShare } from '../../units.ts';
 import { describeStanding } from '../assessment.ts';
+import type { Objective } from '../objective.ts';
 import type { Decision, Observation, Scaler } from '../scaler.ts';
+import { Valuation } from '../valuation.ts';
 import { meanLogMs } from './belief.ts';
 import { LatencyModel } from './latency-model.ts';
 import { LatencyTarget } from './latency-target.ts';
@@ -39,14 +41,14 @@ const stepUp = 1.25;
 /** The best point known to hold the SLO. */
 interface Incumbent {
   readonly reading: Reading;
-  /** Throughput of full batches on all instances, in rows per ms. */
+  /** What full batches on all instances are worth: rows per ms, or per ms and watt. */
   readonly perMs: number;
 }
 
 /**
  * Both knobs at once. A model of the latencies (`latency-model.ts`) turns every observation into
  * beliefs about all points; a search (`search.ts`) picks the point with the largest expected gain in
- * throughput among those likely to hold the SLO; this class goes there, and stays at the best point
+ * throughput, or in rows per joule, among those likely to hold the SLO; this class goes there, and stays at the best point
  * seen when no other promises enough. It is the calls' own latency that a point has to hold within the
  * SLO: a queue in front of it says that throughput is short, not that the point is too slow.
  */
@@ -56,6 +58,7 @@ export class JointScaler implements Scaler {
   readonly profile = null;
   readonly wants = 'percentile';
   readonly #limits: KnobLimits;
+  readonly #valuation: Valuation;
   readonly #readings = new Readings();
   readonly #patience = new Patience();
   #asked: OperatingPoint;
@@ -63,8 +66,9 @@ export class JointScaler implements Scaler {
   #hasTriedInstances = false;
   #hasTriedBatch = false;
 
-  constructor(limits: KnobLimits) {
+  constructor(limits: KnobLimits, objective: Objective = 'throughput') {
     this.#limits = limits;
+    this.#valuation = new Valuation(objective);
     this.#asked = this.first();
   }
 
@@ -88,6 +92,7 @@ export class JointScaler implements Scaler {
     const here = this.#learn(observation);
     const load = loadOf(observation);
     if (load === 'light') return hold(point, `${why}: room to spare, hold`);
+    this.#valuation.learn(observation);
     if (this.#patience.isSettledAt(here, load)) return hold(point, `${why}: as expected, hold`);
 
     const model = new LatencyModel(this.#readings.all);
@@ -108,7 +113,7 @@ export class JointScaler implements Scaler {
   }
 
   /**
-   * The highest throughput among the points seen whose latency is within the target, with some
+   * The highest worth among the points seen whose latency is within the target, with some
    * extra margin (logarithm) for those not in use.
    */
   #incumbent(
@@ -125,7 +130,8 @@ export class JointScaler implements Scaler {
       const isHere = sameKnobs(reading.point, here.point);
       const logTail = this.#readings.logTailAt(reading) + (isHere ? 0 : extraMargin);
       if (!target.holds(logMs, logTail)) continue;
-      const perMs = (batchSize * instances) / Math.exp(logMs);
+      const divisor = this.#valuation.divisorAt(batchSize, instances);
+      const perMs = (batchSize * instances) / (Math.exp(logMs) * divisor);
       if (perMs > (best?.perMs ?? 0) * (isHere ? 1 : clearlyBetter)) best = { reading, perMs };
     }
     return best;
@@ -151,6 +157,7 @@ export class JointScaler implements Scaler {
       model,
       isOpen: (b, k) => !isKnown(b, k) && this.#readings.isReachable(b, k),
       logLimitMs: target.logAimMs,
+      divisorAt: (b, k) => this.#valuation.divisorAt(b, k),
       incumbentPerMs: incumbent?.perMs ?? 0,
       minChance: isInNeed ? minChanceInNeed : minChance,
       maxExcess: isInNeed ? Math.max(maxExcess, riskInNeed * excessHere) : maxExcess,

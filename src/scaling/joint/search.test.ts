@@ -21,6 +21,7 @@ const options = (parts: Partial<SearchOptions>): SearchOptions => ({
   model: believing((b, n) => Math.max(10 + b, n * b)),
   isOpen: () => true,
   logLimitMs: Math.log(50),
+  divisorAt: () => 1,
   incumbentPerMs: 0.1,
   minChance: 0.2,
   maxExcess: 0.3,

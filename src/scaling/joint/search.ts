@@ -5,7 +5,7 @@ import type { LatencyPredictor } from './latency-model.ts';
 /** A point worth going to, and what is expected there. */
 export interface Candidate {
   readonly point: OperatingPoint;
-  /** Expected throughput gained over the incumbent, as a share of the incumbent's. */
+  /** Expected worth gained over the incumbent, as a share of the incumbent's. */
   readonly gain: number;
   /** Chance that the SLO holds there. */
   readonly chance: number;
@@ -25,7 +25,9 @@ export interface SearchOptions {
   isOpen(batchSize: number, instances: number): boolean;
   /** Logarithm of the mean call latency, in ms, up to which the SLO holds. */
   readonly logLimitMs: number;
-  /** Rows per ms at the best point known to hold the SLO; 0 when there is none. */
+  /** What throughput at a point is divided by to be its worth; see `Valuation`. */
+  divisorAt(batchSize: number, instances: number): number;
+  /** Worth at the best point known to hold the SLO, in rows per ms over its divisor; 0 for none. */
   readonly incumbentPerMs: number;
   /** Chance that the SLO holds, at least. */
   readonly minChance: number;
@@ -33,7 +35,7 @@ export interface SearchOptions {
   readonly maxExcess: number;
   /** Points with at most this expected excess are preferred to all others. */
   readonly cautiousExcess: number;
-  /** Gain, as a share of the incumbent's throughput, that going to a point has to promise. */
+  /** Gain, as a share of the incumbent's worth, that going to a point has to promise. */
   requiredGain(instances: number): number;
 }
 
@@ -58,7 +60,8 @@ export function search(options: SearchOptions): Candidate | undefined {
   const consider = (batchSize: number, instances: number): void => {
     if (!options.isOpen(batchSize, instances)) return;
     const belief = model.predict(batchSize, instances);
-    const gainPerMs = expectedGain(belief, batchSize * instances, logLimitMs, incumbentPerMs);
+    const rows = (batchSize * instances) / options.divisorAt(batchSize, instances);
+    const gainPerMs = expectedGain(belief, rows, logLimitMs, incumbentPerMs);
     const gain = incumbentPerMs > 0 ? gainPerMs / incumbentPerMs : gainPerMs;
     const net = gain - options.requiredGain(instances);
     if (net <= 0 || net <= (cautious?.score ?? 0)) return;
