@@ -58,19 +58,23 @@ export function addLoadOptions(command: Command): Command {
     )
     .option('--connections <n>', 'open loop: connections at most', parseCount, 512)
     .option('--batch-size <n>', 'rows in each request (default: 1)', parseCount)
-    .option(
-      '--shape <input=dims>',
-      'shape of an input that the model leaves open, such as input=1,128; may be repeated',
-      collectShape,
-      {},
+    .addOption(
+      new Option(
+        '--shape <input=dims>',
+        'shape of an input that the model leaves open, such as input=1,128; may be repeated',
+      )
+        .argParser(collectShape)
+        .default({}, 'none'),
     )
     .option('--input <source>', 'synthetic, or a folder of JPEG and PNG images', 'synthetic')
     .option('--json-tensors', 'send and ask for tensors as JSON instead of binary')
-    .option(
-      '--header <name:value>',
-      'sent with every request, such as Host:NAME for a gateway; may be repeated',
-      collectHeader,
-      {},
+    .addOption(
+      new Option(
+        '--header <name:value>',
+        'sent with every request, such as Host:NAME for a gateway; may be repeated',
+      )
+        .argParser(collectHeader)
+        .default({}, 'none'),
     )
     .option('--seed <n>', 'seed of arrivals and of synthetic input', parseSeed, 1);
   addOutputOptions(command);

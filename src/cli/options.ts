@@ -67,11 +67,13 @@ export function addEngineOptions(
       parseCount,
     )
     .option('--max-batch <n>', 'largest batch size (default: 128)', parseCount)
-    .option(
-      '--shape <input=dims>',
-      'dimensions of an input that the model leaves open, such as input=1,128; may be repeated',
-      collectShape,
-      {},
+    .addOption(
+      new Option(
+        '--shape <input=dims>',
+        'dimensions of an input that the model leaves open, such as input=1,128; may be repeated',
+      )
+        .argParser(collectShape)
+        .default({}, 'none'),
     )
     .option('--seed <n>', 'seed of the order of images and of synthetic input', parseSeed, 1);
 }
@@ -105,12 +107,14 @@ export function addSloOptions(command: Command): Command {
 }
 
 export function addObjectiveOptions(command: Command, defaultDuration: string): Command {
-  return addSloOptions(command).option(
-    '--duration <duration>',
-    `how long to run (default: ${defaultDuration})`,
-    durationParser('--duration'),
-    parseDurationMs(defaultDuration, '--duration'),
-  );
+  return addSloOptions(command).addOption(durationOption(defaultDuration));
+}
+
+/** @param defaultDuration as a user would write it, such as `60s` */
+export function durationOption(defaultDuration: string): Option {
+  return new Option('--duration <duration>', 'how long to run')
+    .argParser(durationParser('--duration'))
+    .default(parseDurationMs(defaultDuration, '--duration'), defaultDuration);
 }
 
 export function addOutputOptions(command: Command): Command {

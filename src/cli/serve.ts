@@ -82,8 +82,16 @@ export function serveCommand(): Command {
     .option('--require-token', 'ask for the token on a loopback address, too, as behind a proxy')
     .option('--tls-cert <file>', 'certificate chain in PEM; needs --tls-key')
     .option('--tls-key <file>', 'its private key in PEM')
-    .option('--allow-host <name>', 'a name clients may call the server by', collect, [])
-    .option('--allow-origin <origin>', 'a web origin that may change something', collect, [])
+    .addOption(
+      new Option('--allow-host <name>', 'a name clients may call the server by')
+        .argParser(collect)
+        .default([], 'none'),
+    )
+    .addOption(
+      new Option('--allow-origin <origin>', 'a web origin that may change something')
+        .argParser(collect)
+        .default([], 'none'),
+    )
     .option('--max-body <bytes>', 'largest request body', parseCount, 64 * 2 ** 20)
     .option('--max-queue <bytes>', 'what waiting requests may hold in all', parseCount, 2 ** 30)
     .option('--max-pixels <n>', 'largest image, in pixels', parseCount, 2 ** 27)
