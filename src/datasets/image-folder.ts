@@ -2,6 +2,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { DnnScalerError, toDnnScalerError } from '../errors.ts';
+import { ImageIndex, type IndexedFolder } from './image-index.ts';
 
 /**
  * Names that count as images: what sharp's prebuilt libvips decodes, less SVG (a drawing, whose
@@ -21,18 +22,18 @@ export const imageExtensions: readonly string[] = [
 ];
 
 /**
- * Paths of the images in a folder and its subfolders, sorted by code units so that every machine
- * sees one order. Links are followed, each folder once; names that start with a dot are left out
- * (among them the `._name.jpg` files that macOS leaves behind, which hold no image).
+ * Finds the images in a folder and its subfolders; their order is the same on every machine. Links
+ * are followed, each folder once; names that start with a dot are left out (among them the
+ * `._name.jpg` files that macOS leaves behind, which hold no image). No image is opened.
  *
  * @param what name of the option, for the error messages
  * @throws DnnScalerError `not-found` when there is no such folder; `invalid-argument` when it is no
  *   folder, cannot be read, or holds no images
  */
-export async function listImages(folder: string, what = 'the image folder'): Promise<string[]> {
+export async function indexImages(folder: string, what = 'the image folder'): Promise<ImageIndex> {
   await requireFolder(folder, what);
   const known = new Set(imageExtensions);
-  const images: string[] = [];
+  const found: IndexedFolder[] = [];
   const others: string[] = [];
   const visited = new Set<string>();
   const pending = [folder];
@@ -40,23 +41,30 @@ export async function listImages(folder: string, what = 'the image folder'): Pro
     const resolved = await realpath(path);
     if (visited.has(resolved)) continue;
     visited.add(resolved);
+    const names: string[] = [];
     for (const entry of await entriesOf(path, what)) {
-      const entryPath = join(path, entry.name);
-      const kind = await kindOf(entry, entryPath);
-      if (kind === 'folder') pending.push(entryPath);
+      const kind = entry.isSymbolicLink() ? await kindOfLink(join(path, entry.name)) : kindOf(entry);
+      if (kind === 'folder') pending.push(join(path, entry.name));
       else if (kind === 'file') {
-        (known.has(extname(entry.name).toLowerCase()) ? images : others).push(entryPath);
+        (known.has(extname(entry.name).toLowerCase()) ? names : others).push(entry.name);
       }
     }
+    if (names.length > 0) found.push({ path, names: names.reverse() });
   }
-  if (images.length === 0) {
+  if (found.length === 0) {
     throw new DnnScalerError(
       'invalid-argument',
       `${what} must hold images (${imageExtensions.join(', ')}); ` +
         `${JSON.stringify(folder)} holds no images: found ${describeFiles(others)}`,
     );
   }
-  return images.sort();
+  return new ImageIndex(folder, found);
+}
+
+/** Paths of the images in a folder and its subfolders, in the order of `indexImages`. */
+export async function listImages(folder: string, what?: string): Promise<string[]> {
+  const index = await indexImages(folder, what);
+  return Array.from({ length: index.count }, (_, item) => index.pathOf(item));
 }
 
 async function requireFolder(folder: string, what: string): Promise<void> {
@@ -90,15 +98,17 @@ async function entriesOf(folder: string, what: string): Promise<Dirent[]> {
   }
 }
 
-async function kindOf(entry: Dirent, path: string): Promise<'file' | 'folder' | 'neither'> {
-  let node: Pick<Dirent, 'isFile' | 'isDirectory'> = entry;
-  if (entry.isSymbolicLink()) {
-    try {
-      node = await stat(path);
-    } catch {
-      return 'neither'; // a link that leads nowhere
-    }
+type Kind = 'file' | 'folder' | 'neither';
+
+async function kindOfLink(path: string): Promise<Kind> {
+  try {
+    return kindOf(await stat(path));
+  } catch {
+    return 'neither'; // a link that leads nowhere
   }
+}
+
+function kindOf(node: Pick<Dirent, 'isFile' | 'isDirectory'>): Kind {
   if (node.isDirectory()) return 'folder';
   return node.isFile() ? 'file' : 'neither';
 }

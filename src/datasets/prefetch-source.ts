@@ -6,6 +6,7 @@ import {
   type RowSourceStats,
   type SkippedInput,
 } from '../workload/row-source.ts';
+import { ShuffledRounds } from './shuffled-rounds.ts';
 
 export interface PrefetchOptions<RowType> {
   /** What the items are, for the error when none can be read: `images in "photos"`. */
@@ -45,12 +46,10 @@ interface Slot<RowType> {
  */
 export class PrefetchSource<RowType> implements RowSource<RowType> {
   readonly #options: PrefetchOptions<RowType>;
-  readonly #order: number[];
-  #position: number;
+  readonly #rounds: ShuffledRounds;
   #slots: Slot<RowType>[] = [];
   readonly #cache = new Map<number, RowType>();
   readonly #loading = new Set<number>();
-  readonly #bad = new Set<number>();
   readonly #examples: SkippedInput[] = [];
   #decoded = 0;
   #cached = 0;
@@ -71,8 +70,7 @@ export class PrefetchSource<RowType> implements RowSource<RowType> {
     }
     requireCount('cacheRows', options.cacheRows, 0);
     this.#options = options;
-    this.#order = Array.from({ length: options.items }, (_, item) => item);
-    this.#position = options.items;
+    this.#rounds = new ShuffledRounds(options.items, options.random);
     this.#fill();
   }
 
@@ -85,7 +83,7 @@ export class PrefetchSource<RowType> implements RowSource<RowType> {
       decoded: this.#decoded,
       cached: this.#cached,
       starved: this.#starved,
-      skipped: this.#bad.size,
+      skipped: this.#rounds.left,
       skippedExamples: [...this.#examples],
     };
   }
@@ -141,29 +139,14 @@ export class PrefetchSource<RowType> implements RowSource<RowType> {
     for (const fire of waiters) fire();
   }
 
-  /** The item whose turn it is; items that turned out bad are passed over. */
-  #nextItem(): number {
-    for (;;) {
-      if (this.#position === this.#order.length) {
-        // All items are shuffled, bad ones too, so that the order does not depend on when
-        // an item was found bad.
-        this.#options.random.shuffle(this.#order);
-        this.#position = 0;
-      }
-      const item = this.#order[this.#position] as number;
-      if (!this.#bad.has(item)) return item;
-      this.#position += 1;
-    }
-  }
-
   #fill(): void {
     const { aheadRows, loadsInFlight } = this.#options;
     while (this.#slots.length < aheadRows) {
-      const item = this.#nextItem();
+      const item = this.#rounds.current;
       const row = this.#cache.get(item);
       const loads = row === undefined && !this.#loading.has(item);
       if (loads && this.#loading.size >= loadsInFlight) return;
-      this.#position += 1;
+      this.#rounds.advance();
       this.#slots.push({ item, loads, row });
       if (loads) this.#load(item);
     }
@@ -203,10 +186,10 @@ export class PrefetchSource<RowType> implements RowSource<RowType> {
     }
     const { what, items, nameOf, reasonOf } = this.#options;
     const example = { name: nameOf(item), reason: reasonOf(error) };
-    this.#bad.add(item);
+    const isLast = this.#rounds.leaveOut(item);
     if (this.#examples.length < skippedExamplesKept) this.#examples.push(example);
     this.#slots = this.#slots.filter((slot) => slot.item !== item);
-    if (this.#bad.size < items) {
+    if (!isLast) {
       this.#goOn();
       return;
     }
