@@ -5,12 +5,14 @@ import type { ModelCliOptions, ObjectiveCliOptions, OutputCliOptions } from './o
 import {
   addEngineOptions,
   addInputOption,
+  addLabelsOption,
   addObjectiveOptions,
   addOutputOptions,
   scalerHelp,
   sloFrom,
 } from './options.ts';
 import { compareTable, describeInput } from './result-text.ts';
+import { outcomeOf } from './open-model.ts';
 import { runScaler } from './run-scaler.ts';
 import { splitScalers } from './scaler-list.ts';
 import { writeTimeSeries } from './time-series.ts';
@@ -34,6 +36,7 @@ export function compareCommand(): Command {
   addObjectiveOptions(command, '30s');
   addEngineOptions(command);
   addInputOption(command);
+  addLabelsOption(command);
   addOutputOptions(command);
   return command
     .addHelpText(
@@ -51,7 +54,7 @@ Examples:
 async function compare(model: string, options: CompareCliOptions): Promise<void> {
   const slo = sloFrom(options);
   const quiet = options.quiet === true;
-  const { name, results, input } = await withModel(
+  const { name, results, input, accuracy } = await withModel(
     model,
     options,
     quiet,
@@ -63,13 +66,13 @@ async function compare(model: string, options: CompareCliOptions): Promise<void>
           await runScaler(opened, { scaler, slo, durationMs: options.duration, interrupts, quiet }),
         );
       }
-      return { name: opened.name, results: finished, input: opened.source.stats };
+      return { name: opened.name, results: finished, ...outcomeOf(opened) };
     },
   );
   if (options.csv !== undefined) await writeTimeSeries(options.csv, results);
   if (options.json === true) {
     process.stdout.write(
-      `${JSON.stringify({ model: name, slo, runs: results, input }, null, 2)}\n`,
+      `${JSON.stringify({ model: name, slo, runs: results, input, accuracy }, null, 2)}\n`,
     );
     return;
   }
@@ -80,7 +83,7 @@ async function compare(model: string, options: CompareCliOptions): Promise<void>
       '',
       compareTable(results),
       ...[...notes].map((note) => `note: ${note}`),
-      ...describeInput(input),
+      ...describeInput(input, accuracy),
     ].join('\n')}\n`,
   );
 }

@@ -1,9 +1,13 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
+import type { PreprocessingName } from '../datasets/image-signature.ts';
+import { preprocessingHints } from '../datasets/image-signature.ts';
 import type { OnnxEngineOptions } from '../engines/onnx/options.ts';
 import { providers } from '../engines/onnx/providers.ts';
 import { DnnScalerError } from '../errors.ts';
 import { scalerForms } from '../scaling/create-scaler.ts';
+import type { PreprocessingMode } from '../serving/images-on-engine.ts';
+import { preprocessingModes } from '../serving/images-on-engine.ts';
 import type { Slo } from '../slo.ts';
 import { defaultPercentile, makeSlo } from '../slo.ts';
 import { parseDurationMs } from '../units.ts';
@@ -22,6 +26,10 @@ export interface EngineCliOptions {
 /** The same, and what to feed it. */
 export interface ModelCliOptions extends EngineCliOptions {
   readonly input: string;
+  /** For a folder of images, as the next ones. Default pipelined. */
+  readonly preprocessing?: PreprocessingMode;
+  readonly pipeline?: PreprocessingName;
+  readonly labels?: string;
 }
 
 /** Options that say what to hold, and for how long. */
@@ -92,7 +100,29 @@ export function engineOptionsOf(options: EngineCliOptions): Omit<OnnxEngineOptio
 }
 
 export function addInputOption(command: Command): Command {
-  return command.option('--input <source>', 'synthetic, or a folder of images', 'synthetic');
+  return command
+    .option('--input <source>', 'synthetic, or a folder of images', 'synthetic')
+    .addOption(
+      new Option(
+        '--preprocessing <when>',
+        'decode images beside the calls, or inside each call, one after the other',
+      )
+        .choices(preprocessingModes)
+        .default('pipelined'),
+    )
+    .addOption(
+      new Option(
+        '--pipeline <name>',
+        'how images become the input (default: as the network of the zoo was trained, else by its shapes)',
+      ).choices(Object.keys(preprocessingHints)),
+    );
+}
+
+export function addLabelsOption(command: Command): Command {
+  return command.option(
+    '--labels <file>',
+    "classes of ImageNet's validation images: a synset or ILSVRC2012_ID a line, or NAME CLASS",
+  );
 }
 
 export function addSloOptions(command: Command): Command {

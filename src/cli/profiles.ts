@@ -24,13 +24,14 @@ export async function estimatorOn(model: OpenedModel): Promise<InstanceLatencyEs
 
 /**
  * Keeps latencies by instances at the smallest batch for the networks to come. Fewer than two are
- * no curve and are not kept; a library that cannot be written is said, and no reason to fail.
+ * no curve and are not kept, and neither are calls that preprocess, which are not the network's own.
+ * A library that cannot be written is said, and no reason to fail.
  */
 export async function keepProfile(
   model: OpenedModel,
   cells: ReadonlyMap<number, number>,
 ): Promise<void> {
-  if (cells.size < 2) return;
+  if (cells.size < 2 || model.preprocessing === 'inline') return;
   try {
     await new ProfileLibrary({ onWarning: warn }).save({
       modelHash: await modelContentHash(model.path),

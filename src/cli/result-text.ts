@@ -1,3 +1,4 @@
+import type { Accuracy } from '../datasets/accuracy.ts';
 import { formatPoint } from '../operating-point.ts';
 import { describeProfile } from '../scaling/profiler.ts';
 import type { RunResult } from '../serving/run-result.ts';
@@ -70,8 +71,8 @@ export function compareTable(results: readonly RunResult[]): string {
 }
 
 /** What became of the input, where there is something to say. */
-export function describeInput(stats: RowSourceStats): string[] {
-  const lines: string[] = [];
+export function describeInput(stats: RowSourceStats, accuracy: Accuracy | null): string[] {
+  const lines: string[] = accuracy === null ? [] : [describeAccuracy(accuracy)];
   if (stats.skipped > 0) {
     const examples = stats.skippedExamples.map(({ name, reason }) => `${name}: ${reason}`);
     lines.push(
@@ -80,6 +81,12 @@ export function describeInput(stats: RowSourceStats): string[] {
     lines.push(...examples.map((example) => `  ${example}`));
   }
   return lines;
+}
+
+function describeAccuracy(accuracy: Accuracy): string {
+  if ('notReported' in accuracy) return `accuracy not reported: ${accuracy.notReported}`;
+  const { images, top1, top5 } = accuracy;
+  return `accuracy: top-1 ${formatShare(top1)}, top-5 ${formatShare(top5)} of ${plural(images, 'image')}`;
 }
 
 function plural(count: number, noun: string): string {

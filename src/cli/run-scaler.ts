@@ -40,6 +40,7 @@ export async function runScaler(model: OpenedModel, options: RunScalerOptions): 
     clock: systemClock,
     durationMs,
     listener: view.listener,
+    ...(model.onReply && { onReply: model.onReply }),
   });
   options.interrupts.handle(() => {
     trial.stop();

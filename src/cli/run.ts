@@ -4,12 +4,14 @@ import type { ModelCliOptions, ObjectiveCliOptions, OutputCliOptions } from './o
 import {
   addEngineOptions,
   addInputOption,
+  addLabelsOption,
   addObjectiveOptions,
   addOutputOptions,
   scalerHelp,
   sloFrom,
 } from './options.ts';
 import { describeInput, summarize } from './result-text.ts';
+import { outcomeOf } from './open-model.ts';
 import { runScaler } from './run-scaler.ts';
 import { writeTimeSeries } from './time-series.ts';
 import { withModel } from './with-model.ts';
@@ -27,6 +29,7 @@ export function runCommand(): Command {
   addObjectiveOptions(command, '60s');
   addEngineOptions(command);
   addInputOption(command);
+  addLabelsOption(command);
   addOutputOptions(command);
   return command
     .addHelpText(
@@ -45,7 +48,7 @@ Examples:
 async function run(model: string, options: RunCliOptions): Promise<void> {
   const slo = sloFrom(options);
   const quiet = options.quiet === true;
-  const { name, result, input } = await withModel(
+  const { name, result, input, accuracy } = await withModel(
     model,
     options,
     quiet,
@@ -58,14 +61,18 @@ async function run(model: string, options: RunCliOptions): Promise<void> {
         interrupts,
         quiet,
       }),
-      input: opened.source.stats,
+      ...outcomeOf(opened),
     }),
   );
   if (options.csv !== undefined) await writeTimeSeries(options.csv, [result]);
   if (options.json === true) {
-    process.stdout.write(`${JSON.stringify({ model: name, ...result, input }, null, 2)}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ model: name, ...result, input, accuracy }, null, 2)}\n`,
+    );
   } else {
-    process.stdout.write(`${[summarize(name, result), ...describeInput(input)].join('\n')}\n`);
+    process.stdout.write(
+      `${[summarize(name, result), ...describeInput(input, accuracy)].join('\n')}\n`,
+    );
   }
   process.exitCode = verdictExitCodes[result.verdict];
 }

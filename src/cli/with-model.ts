@@ -23,7 +23,7 @@ export async function withModel<T>(
       return await use(opened, interrupts);
     } finally {
       await opened.close();
-      if (opened.engine.instances.some(({ state }) => state === 'hung')) noteHungThread();
+      if (opened.onnx.instances.some(({ state }) => state === 'hung')) noteHungThread();
     }
   } finally {
     interrupts.dispose();

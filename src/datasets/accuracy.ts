@@ -8,13 +8,14 @@ export type Accuracy =
   | { readonly notReported: string };
 
 /** Classes of a dataset, and where class 0 stands in the outputs of so many values. */
-const offsets: Readonly<Record<DatasetName, { classes: number; offsetOf: Record<number, number> }>> =
-  {
-    // 1001 as in TF-Slim, whose class 0 is the background.
-    imagenet: { classes: 1000, offsetOf: { 1000: 0, 1001: 1 } },
-    // 256 without the clutter, which is the last.
-    caltech256: { classes: 257, offsetOf: { 256: 0, 257: 0 } },
-  };
+const offsets: Readonly<
+  Record<DatasetName, { classes: number; offsetOf: Record<number, number> }>
+> = {
+  // 1001 as in TF-Slim, whose class 0 is the background.
+  imagenet: { classes: 1000, offsetOf: { 1000: 0, 1001: 1 } },
+  // 256 without the clutter, which is the last.
+  caltech256: { classes: 257, offsetOf: { 256: 0, 257: 0 } },
+};
 
 /** Compares replies with labels; counts each image once, however often it is run. */
 export class AccuracyMeter {
@@ -72,7 +73,8 @@ function scoringOf(
 ): { readonly output: number; readonly offset: number } | string {
   if (dataset === null) return 'the folder and its names tell no classes';
   const title = datasetTitles[dataset];
-  if (known === 0) return `the images look like ${title}'s, but their classes are not known (--labels)`;
+  if (known === 0)
+    return `the images look like ${title}'s, but their classes are not known (--labels)`;
   const { classes, offsetOf } = offsets[dataset];
   const sizes = outputs.map(({ datatype, dims }) =>
     /^FP(32|64)$/.test(datatype) ? elementCount(dims) : 0,

@@ -43,7 +43,9 @@ export async function indexImages(folder: string, what = 'the image folder'): Pr
     visited.add(resolved);
     const names: string[] = [];
     for (const entry of await entriesOf(path, what)) {
-      const kind = entry.isSymbolicLink() ? await kindOfLink(join(path, entry.name)) : kindOf(entry);
+      const kind = entry.isSymbolicLink()
+        ? await kindOfLink(join(path, entry.name))
+        : kindOf(entry);
       if (kind === 'folder') pending.push(join(path, entry.name));
       else if (kind === 'file') {
         (known.has(extname(entry.name).toLowerCase()) ? names : others).push(entry.name);

@@ -19,6 +19,18 @@ const imageNetStatistics: Normalization = {
 export const preprocessingHints = {
   /** Values in [-1, 1], as TF-Slim scales for its Inception and MobileNet networks. */
   inception: { resize: 'cover', channelOrder: 'RGB', normalization: half },
+  /** TF-Slim's inception_preprocessing.py, to the value: a central crop of 87.5%, [-1, 1]. */
+  'slim-inception': {
+    resize: { kind: 'central-crop', fraction: 0.875 },
+    channelOrder: 'RGB',
+    normalization: half,
+  },
+  /** TF-Slim's vgg_preprocessing.py, to the value: shorter side 256, less the mean colour. */
+  'slim-vgg': {
+    resize: { kind: 'shorter-side', px: 256 },
+    channelOrder: 'RGB',
+    normalization: { scale: 1, mean: [123.68, 116.78, 103.94], std: [1, 1, 1] },
+  },
   /** ImageNet's channel statistics, as torchvision's pretrained networks take them. */
   imagenet: { resize: 'cover', channelOrder: 'RGB', normalization: imageNetStatistics },
   /**

@@ -125,7 +125,11 @@ async function openItems(
   folder: string,
   spec: PreprocessingSpec,
   { seed, what, labelsFile, maxPixels = defaultMaxPixels }: FolderOptions,
-): Promise<{ images: ImageIndex; labels: Labels; items: ConstructorParameters<typeof UndecodedSource>[0] }> {
+): Promise<{
+  images: ImageIndex;
+  labels: Labels;
+  items: ConstructorParameters<typeof UndecodedSource>[0];
+}> {
   const decode = imageDecoder(spec, maxPixels);
   const images = await indexImages(folder, what);
   const labels = await findLabels(images, labelsFile);

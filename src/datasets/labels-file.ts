@@ -40,7 +40,9 @@ export async function readLabelsFile(
     const entry = parse(text);
     if (typeof entry === 'string') throw complain(`line ${number} ${entry}`);
     if (kind !== undefined && entry.kind !== kind) {
-      throw complain(`line ${number} is ${kindNames[entry.kind]}, those before are ${kindNames[kind]}`);
+      throw complain(
+        `line ${number} is ${kindNames[entry.kind]}, those before are ${kindNames[kind]}`,
+      );
     }
     kind = entry.kind;
     if (entry.name === undefined) byLine.push(entry.label);

@@ -5,3 +5,4 @@ export * from './run-result.ts';
 export * from './steady-state.ts';
 export * from './sweep.ts';
 export * from './trial.ts';
+export * from './images-on-engine.ts';

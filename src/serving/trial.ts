@@ -23,6 +23,8 @@ export interface TrialOptions<Row, Reply> {
   readonly durationMs: number;
   readonly windows?: Partial<WindowPolicy>;
   readonly listener?: DeploymentListener;
+  /** Told of each answer. */
+  readonly onReply?: (row: Row, reply: Reply) => void;
 }
 
 /** How long accepted rows may take to be answered at the end. */
@@ -74,9 +76,11 @@ export class Trial<Row, Reply> {
     this.#loop = new ClosedLoop(
       options.source,
       (row, settled) => {
-        this.deployment.submit(row, (error) => {
-          if (error === null) this.#answered += 1;
-          else this.#recordFailure(error);
+        this.deployment.submit(row, (error, reply) => {
+          if (error === null) {
+            this.#answered += 1;
+            options.onReply?.(row, reply as Reply);
+          } else this.#recordFailure(error);
           settled();
         });
       },
