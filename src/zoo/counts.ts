@@ -13,7 +13,7 @@ export interface NetworkCounts {
 
 /**
  * Counts a network by walking its graph. Trainable are the floating-point tensors of the file but
- * for scalars, which are constants of the computation, and the moving statistics, which
+ * for scalars and others that are constants of the computation, and the moving statistics, which
  * BatchNormalization takes as its inputs 3 and 4. Multiply-adds are those of Conv, Gemm and
  * MatMul, with one row in the batch, as the literature counts them; other operators count nothing.
  */
@@ -25,8 +25,8 @@ export function countOf(graph: Graph): NetworkCounts {
   );
   let parameters = 0;
   let movingStatistics = 0;
-  for (const { name, datatype, dims } of graph.initializers) {
-    if (datatype !== 'FP32' || dims.length === 0) continue;
+  for (const { name, datatype, dims, isConstant = false } of graph.initializers) {
+    if (datatype !== 'FP32' || dims.length === 0 || isConstant) continue;
     if (statistics.has(name)) movingStatistics += elementCount(dims);
     else parameters += elementCount(dims);
   }

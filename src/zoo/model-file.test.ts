@@ -81,7 +81,7 @@ describe('building to a file', () => {
 describe('names', () => {
   test('are unique and found', () => {
     for (const network of zooNetworks) expect(findNetwork(network.name)).toBe(network);
-    expect(zooNetworks.length).toBe(5);
+    expect(new Set(zooNetworks.map(({ name }) => name)).size).toBe(zooNetworks.length);
   });
 
   test('an unknown name is answered with the likely one and all others', async () => {
@@ -90,7 +90,7 @@ describe('names', () => {
       code: 'not-found',
       message:
         'the zoo has no network "mobilnet_v1_100" (did you mean mobilenet_v1_100?); it has ' +
-        'mobilenet_v1_100, mobilenet_v1_050, mobilenet_v1_025, multvae_ml20m, dan_sst',
+        zooNetworks.map(({ name }) => name).join(', '),
     });
     expect(() => findNetwork('gpt')).toThrow(/network "gpt"; it has/);
   });

@@ -17,14 +17,20 @@ export interface NetworkOptions {
    * come, it is a quarter of the bytes to move, and the graph brings them to the network's range.
    */
   readonly imageDatatype?: ImageDatatype;
+  /**
+   * Work batch normalisation into the convolutions before it; default false: the file then holds
+   * every tensor of the published checkpoint under its name, and ONNX Runtime folds them on loading
+   * just the same.
+   */
+  readonly foldBatchNorm?: boolean;
 }
 
 /** Options of a network with the defaults filled in. */
 export type ResolvedNetworkOptions = Required<NetworkOptions>;
 
 export function resolveOptions(options: NetworkOptions): ResolvedNetworkOptions {
-  const { seed = 1, imageDatatype = 'UINT8' } = options;
-  return { seed, weights: options.weights ?? seededWeights(seed), imageDatatype };
+  const { seed = 1, imageDatatype = 'UINT8', foldBatchNorm = false } = options;
+  return { seed, weights: options.weights ?? seededWeights(seed), imageDatatype, foldBatchNorm };
 }
 
 /** One input of a network, and what it may hold. */

@@ -2,14 +2,23 @@ import { DnnScalerError } from '../errors.ts';
 import { nearestName } from './nearest-name.ts';
 import type { ZooNetwork } from './network.ts';
 import { danSst } from './networks/deep-averaging.ts';
+import { inceptionV3 } from './networks/inception-v3.ts';
 import { mobilenetV1 } from './networks/mobilenet-v1.ts';
+import { mobilenetV2 } from './networks/mobilenet-v2.ts';
 import { multVaeMl20m } from './networks/mult-vae.ts';
+import { resnetV2 } from './networks/resnet-v2.ts';
 
 /** Every network that this package builds; image networks go by their TF-Slim names. */
 export const zooNetworks: readonly ZooNetwork[] = [
+  inceptionV3,
+  resnetV2(50),
+  resnetV2(101),
+  resnetV2(152),
   mobilenetV1(100, 224),
   mobilenetV1(50, 160),
   mobilenetV1(25, 128),
+  mobilenetV2(100),
+  mobilenetV2(140),
   multVaeMl20m,
   danSst,
 ];

@@ -1,209 +1,261 @@
-import type { ImageDatatype } from '../network.ts';
-import type { GraphBuilder, Input } from '../onnx/graph-builder.ts';
-import { batchDim, elementTypeOf, float, int, ints } from '../onnx/graph.ts';
+import type { GraphBuilder } from '../onnx/graph-builder.ts';
+import { float, int } from '../onnx/graph.ts';
 import type { Initializer, Value } from '../onnx/graph.ts';
 import { uniform } from '../weights.ts';
 import type { WeightSource } from '../weights.ts';
-import { afterActivation, afterConvolution, lazily, uniformMoments } from './moments.ts';
-import type { LazyMoments } from './moments.ts';
+import { FeatureLayers } from './feature-layers.ts';
+import type { Activation } from './feature-layers.ts';
+import { channelsOf, sizeOf } from './features.ts';
+import type { Features } from './features.ts';
+import { foldedBiases, foldedFilters } from './fold-batch-norm.ts';
+import type { BatchNorm } from './fold-batch-norm.ts';
+import { crossChannelFilters, perChannelFilters } from './made-up-filters.ts';
+import { afterConvolution, lazily } from './moments.ts';
+import { kernelOf, windowAttributes } from './window.ts';
+import type { Window } from './window.ts';
 
-/** An activation, channels first, with the moments that its channels are expected to have. */
-export interface Features {
-  readonly value: Value;
-  readonly moments: LazyMoments;
+/** What the convolutions of a network have in common. */
+export interface ConvStyle {
+  /** What batch normalisation adds to the variance. */
+  readonly epsilon: number;
+  /** Whether batch normalisation has a scale (gamma) besides its offset; default true. */
+  readonly scale?: boolean;
+  /** Default Relu. */
+  readonly activation?: Activation;
+  /** Fold batch normalisation into the convolution before it; default false. */
+  readonly foldBatchNorm?: boolean;
 }
 
-export interface Window {
-  /** Height and width of the kernel. */
-  readonly kernel: number;
-  readonly stride: number;
+/** What follows a convolution. */
+export interface ConvTail {
+  /**
+   * The scope of the batch normalisation that follows; default the convolution's with
+   * `/BatchNorm`. With false, the convolution has biases instead.
+   */
+  readonly batchNorm?: string | false;
+  /** Whether the style's activation follows; default true. */
+  readonly activation?: boolean;
 }
 
-const relu6 = (x: number): number => Math.min(Math.max(x, 0), 6);
+export interface ConvOptions extends Window, ConvTail {
+  readonly filters: number;
+  /** Root mean square of the sums that made-up weights give; default 1. */
+  readonly deviation?: number;
+}
 
-/**
- * Share of a channel's variance that its mean over an image keeps. Independent positions would
- * keep 1 / 49 of 7 x 7, but those of an image resemble each other: noise keeps 0.05 and
- * photographs 0.1 to 0.2 in the MobileNets with made-up weights.
- */
-const pooledVarianceShare = 0.1;
+export interface SeparableOptions extends ConvOptions {
+  /** Filters for each channel in the depthwise part; default 1. */
+  readonly multiplier?: number;
+}
+
+/** A convolution that has not yet got its batch normalisation or biases. */
+interface Convolution {
+  readonly x: Features;
+  readonly scope: string;
+  readonly filters: Initializer;
+  readonly window: Window;
+  readonly groups: number;
+}
 
 /**
  * The layers of TF-Slim's convolutional networks as ONNX nodes, with TF-Slim's names for the
- * weights: a convolution with SAME padding and without bias, then batch normalisation with scale
- * and offset, then ReLU6.
+ * weights: a convolution without bias, then batch normalisation, then the activation.
  *
- * Made-up weights follow He et al. 2015 (arXiv 1502.01852). The moving statistics are those that
- * the activations before them are expected to have (`moments.ts`), as training would leave them:
- * with a mean of 0 and a variance of 1 instead, the scale would drift from layer to layer.
+ * Made-up weights follow He et al. 2015 (arXiv 1502.01852): sums have a mean square of 1. The
+ * moving statistics are those that the activations before them are expected to have
+ * (`moments.ts`), as training would leave them: with a mean of 0 and a variance of 1 instead, the
+ * scale would drift from layer to layer.
  */
-export class ConvLayers {
-  readonly #graph: GraphBuilder;
+export class ConvLayers extends FeatureLayers {
   readonly #weights: WeightSource;
-  readonly #epsilon: number;
-  #relu6Bounds: readonly Input[] | undefined;
+  readonly #style: Required<ConvStyle>;
+  /** The scales of batch normalisations that have none of their own, by channels. */
+  readonly #ones = new Map<number, Initializer>();
 
-  /** @param options.epsilon what batch normalisation adds to the variance */
-  constructor(graph: GraphBuilder, weights: WeightSource, options: { readonly epsilon: number }) {
-    this.#graph = graph;
+  constructor(graph: GraphBuilder, weights: WeightSource, style: ConvStyle) {
+    super(graph);
     this.#weights = weights;
-    this.#epsilon = options.epsilon;
+    this.#style = { scale: true, activation: 'Relu', foldBatchNorm: false, ...style };
+  }
+
+  /** A convolution with what follows it: batch normalisation and activation unless told. */
+  conv(x: Features, scope: string, options: ConvOptions): Features {
+    const [height, width] = kernelOf(options);
+    const dims = [options.filters, channelsOf(x), height, width];
+    const fill = crossChannelFilters(x.moments, dims, options.deviation ?? 1);
+    const filters = this.#weights.tensor(`${scope}/weights`, dims, fill);
+    return this.#finished({ x, scope, filters, window: options, groups: 1 }, options);
+  }
+
+  /** One filter for each channel, with what follows. */
+  depthwise(x: Features, scope: string, options: Window & ConvTail): Features {
+    return this.#finished(this.#depthwise(x, scope, options, 1), options);
   }
 
   /**
-   * The input `input` of the model: RGB images of `px` x `px`, channels last, either float32 in
-   * [-1, 1] or uint8, which is brought to that range by the graph (x * 2 / 255 - 1).
+   * A depthwise convolution and, at once, a 1 x 1 convolution over its results: TF-Slim's
+   * `separable_conv2d`, whose two kinds of weights share a scope. The stride is the first one's.
    */
-  image(px: number, datatype: ImageDatatype): Features {
-    const graph = this.#graph;
-    const input = graph.input('input', datatype, [batchDim, px, px, 3]);
-    // Transposed first, while the elements are at their smallest.
-    let value = graph.node('Transpose', [input], {
-      name: 'input/channels_first',
-      attributes: { perm: ints([0, 3, 1, 2]) },
-    });
-    if (datatype === 'UINT8') {
-      const to = int(elementTypeOf.FP32);
-      value = graph.node('Cast', [value], { name: 'input/float', attributes: { to } });
-      const scale = graph.scalar('input/scale', 'FP32', 2 / 255);
-      value = graph.node('Mul', [value, scale], { name: 'input/scaled' });
-      const offset = graph.scalar('input/offset', 'FP32', 1);
-      value = graph.node('Sub', [value, offset], { name: 'input/normalised' });
+  separable(x: Features, scope: string, options: SeparableOptions): Features {
+    const { multiplier = 1, filters: units } = options;
+    const first = this.#depthwise(x, scope, options, multiplier);
+    const inner = this.#convolved({ ...first, scope: `${scope}/depthwise` }, first.filters);
+    const dims = [units, channelsOf(inner), 1, 1];
+    const fill = crossChannelFilters(inner.moments, dims, 1);
+    const filters = this.#weights.tensor(`${scope}/pointwise_weights`, dims, fill);
+    return this.#finished({ x: inner, scope, filters, window: { kernel: 1 }, groups: 1 }, options);
+  }
+
+  /** Batch normalisation on its own, as networks with pre-activation have it. Never folded. */
+  batchNorm(x: Features, scope: string): Features {
+    const { gamma, beta, mean, variance } = this.#batchNormOf(x, scope);
+    const scale = gamma ?? this.#onesOf(channelsOf(x));
+    for (const one of [gamma, beta, mean, variance]) {
+      if (one !== undefined) this.graph.initializer(one);
     }
-    // A uniform distribution over [-1, 1]; photographs are not far from it.
-    return { value, moments: lazily(() => uniformMoments(3, 0, 1 / 3)) };
-  }
-
-  /** Convolution, batch normalisation and ReLU6; `kernel` x `kernel` to `filters` channels. */
-  conv(x: Features, scope: string, window: Window & { readonly filters: number }): Features {
-    const weights = this.#filters(`${scope}/weights`, [
-      window.filters,
-      channelsOf(x),
-      window.kernel,
-    ]);
-    return this.#convolved(x, scope, weights, window, 1);
-  }
-
-  /** One filter for each channel, batch normalisation and ReLU6. */
-  depthwise(x: Features, scope: string, window: Window): Features {
-    const channels = channelsOf(x);
-    const weights = this.#filters(`${scope}/depthwise_weights`, [channels, 1, window.kernel]);
-    return this.#convolved(x, scope, weights, window, channels);
-  }
-
-  /** The mean over all positions. */
-  globalAveragePool(x: Features, scope: string): Features {
-    const value = this.#graph.node('GlobalAveragePool', [x.value], { name: scope });
-    const moments = lazily(() => {
-      const { mean, variance } = x.moments();
-      return { mean, variance: variance.map((one) => one * pooledVarianceShare) };
+    const value = this.graph.node('BatchNormalization', [x.value, scale, beta, mean, variance], {
+      name: scope,
+      attributes: { epsilon: float(this.#style.epsilon) },
     });
-    return { value, moments };
+    return { value, moments: momentsAfter(channelsOf(x), gamma, beta) };
+  }
+
+  /** The style's activation, named after its scope. */
+  activated(x: Features, scope: string): Features {
+    const { activation } = this.#style;
+    return this.activation(x, activation, `${scope}/${activation}`);
   }
 
   /** A 1 x 1 convolution with bias, squeezed to [N, classes], and its softmax as `probabilities`. */
-  classifier(x: Features, scope: string, classes: number): Value {
-    const graph = this.#graph;
-    const channels = channelsOf(x);
-    // Logits with a variance of 1 around 0, so that the input decides the class and not the means.
-    const weights = this.#add(`${scope}/weights`, [classes, channels, 1, 1], (data, random) => {
-      const total = x.moments().variance.reduce((sum, one) => sum + one, 0);
-      uniform(Math.sqrt(1 / total))(data, random);
-    });
-    const biases = this.#add(`${scope}/biases`, [classes], (data) => {
-      const { mean } = afterConvolution(x.moments(), floatsOf(weights), weights.dims, 1);
-      for (let i = 0; i < classes; i += 1) data[i] = -(mean[i] as number);
-    });
-    const logits = graph.node('Conv', [x.value, weights, biases], { name: scope });
-    const flat = graph.node('Flatten', [logits], {
-      name: 'logits',
+  convClassifier(x: Features, scope: string, classes: number): Value {
+    const dims = [classes, channelsOf(x), 1, 1];
+    // Their variance is 1 around 0, so that the input decides the class and not the means.
+    const fill = crossChannelFilters(x.moments, dims, 1);
+    const filters = this.#weights.tensor(`${scope}/weights`, dims, fill);
+    const window = { kernel: 1 };
+    const { value } = this.#biased({ x, scope, filters, window, groups: 1 });
+    return this.#softmax(this.#flat(value, 'logits'));
+  }
+
+  #flat(value: Value, name: string): Value {
+    return this.graph.node('Flatten', [value], { name, attributes: { axis: int(1) } });
+  }
+
+  #softmax(logits: Value): Value {
+    return this.graph.node('Softmax', [logits], {
+      name: 'probabilities',
       attributes: { axis: int(1) },
     });
-    return graph.node('Softmax', [flat], { name: 'probabilities', attributes: { axis: int(1) } });
   }
 
-  #convolved(
-    x: Features,
-    scope: string,
-    weights: Initializer,
-    { kernel, stride }: Window,
-    groups: number,
-  ): Features {
-    const [, , height, width] = x.value.dims as [unknown, unknown, number, number];
-    const [top, bottom] = samePadding(height, kernel, stride);
-    const [left, right] = samePadding(width, kernel, stride);
-    const value = this.#graph.node('Conv', [x.value, weights], {
-      name: scope,
-      attributes: {
-        kernel_shape: ints([kernel, kernel]),
-        strides: ints([stride, stride]),
-        pads: ints([top, left, bottom, right]),
-        group: int(groups),
-      },
-    });
-    const moments = lazily(() =>
-      afterConvolution(x.moments(), floatsOf(weights), weights.dims, groups),
+  #depthwise(x: Features, scope: string, window: Window, multiplier: number): Convolution {
+    const groups = channelsOf(x);
+    const [height, width] = kernelOf(window);
+    const dims = [groups * multiplier, 1, height, width];
+    const fill = perChannelFilters(x.moments, dims);
+    const filters = this.#weights.tensor(`${scope}/depthwise_weights`, dims, fill);
+    return { x, scope, filters, window, groups };
+  }
+
+  /** The convolution with its batch normalisation or biases, and the activation. */
+  #finished(convolution: Convolution, tail: ConvTail): Features {
+    const { scope } = convolution;
+    const { batchNorm = `${scope}/BatchNorm`, activation = true } = tail;
+    let y: Features;
+    if (batchNorm === false) y = this.#biased(convolution);
+    else if (this.#style.foldBatchNorm) y = this.#folded(convolution, batchNorm);
+    else y = this.batchNorm(this.#convolved(convolution, convolution.filters), batchNorm);
+    return activation ? this.activated(y, scope) : y;
+  }
+
+  #biased(convolution: Convolution): Features {
+    const { scope, filters } = convolution;
+    const biases = this.#weights.tensor(`${scope}/biases`, filters.dims.slice(0, 1), uniform(0.1));
+    return this.#convolved(convolution, filters, biases);
+  }
+
+  #folded(convolution: Convolution, batchNormScope: string): Features {
+    const { x, scope, filters, groups } = convolution;
+    const before = lazily(() =>
+      afterConvolution(x.moments(), floatsOf(filters), filters.dims, groups),
     );
-    return this.#relu6(this.#batchNorm({ value, moments }, `${scope}/BatchNorm`), `${scope}/Relu6`);
+    const norm = this.#batchNormOf(
+      { value: x.value, moments: before },
+      batchNormScope,
+      filters.dims[0],
+    );
+    const { value } = this.#convolved(
+      convolution,
+      foldedFilters(filters, norm),
+      foldedBiases(`${scope}/biases`, norm),
+    );
+    return {
+      value,
+      moments: momentsAfter(channelsOf({ value, moments: before }), norm.gamma, norm.beta),
+    };
   }
 
-  #batchNorm(x: Features, scope: string): Features {
-    const dims = [channelsOf(x)];
-    const gamma = this.#add(`${scope}/gamma`, dims, uniform(0.1, 1));
-    const beta = this.#add(`${scope}/beta`, dims, uniform(0.1));
-    const mean = this.#add(`${scope}/moving_mean`, dims, (data) => {
-      data.set(x.moments().mean);
-    });
-    const variance = this.#add(`${scope}/moving_variance`, dims, (data) => {
-      data.set(x.moments().variance);
-    });
-    const value = this.#graph.node('BatchNormalization', [x.value, gamma, beta, mean, variance], {
+  #convolved(convolution: Convolution, filters: Initializer, biases?: Initializer): Features {
+    const { x, scope, window, groups } = convolution;
+    const weights = biases === undefined ? [filters] : [filters, biases];
+    for (const one of weights) this.graph.initializer(one);
+    const value = this.graph.node('Conv', [x.value, ...weights], {
       name: scope,
-      attributes: { epsilon: float(this.#epsilon) },
+      attributes: { ...windowAttributes(window, sizeOf(x)), group: int(groups) },
     });
-    const moments = lazily(() => ({
-      mean: Float64Array.from(floatsOf(beta)),
-      variance: Float64Array.from(floatsOf(gamma), (scale) => scale * scale),
-    }));
+    const moments = lazily(() => {
+      const sums = afterConvolution(x.moments(), floatsOf(filters), filters.dims, groups);
+      if (biases === undefined) return sums;
+      const offsets = floatsOf(biases);
+      return { ...sums, mean: sums.mean.map((mean, i) => mean + (offsets[i] as number)) };
+    });
     return { value, moments };
   }
 
-  #relu6(x: Features, name: string): Features {
-    this.#relu6Bounds ??= [
-      this.#graph.scalar('relu6/min', 'FP32', 0),
-      this.#graph.scalar('relu6/max', 'FP32', 6),
-    ];
-    const value = this.#graph.node('Clip', [x.value, ...this.#relu6Bounds], { name });
-    return { value, moments: lazily(() => afterActivation(x.moments(), relu6)) };
+  #batchNormOf(x: Features, scope: string, channels = channelsOf(x)): BatchNorm {
+    const tensor: WeightSource['tensor'] = (name, dims, fill) =>
+      this.#weights.tensor(`${scope}/${name}`, dims, fill);
+    const { scale, epsilon } = this.#style;
+    return {
+      epsilon,
+      gamma: scale ? tensor('gamma', [channels], uniform(0.1, 1)) : undefined,
+      beta: tensor('beta', [channels], uniform(0.1)),
+      mean: tensor('moving_mean', [channels], (data) => {
+        data.set(x.moments().mean);
+      }),
+      variance: tensor('moving_variance', [channels], (data) => {
+        data.set(x.moments().variance);
+      }),
+    };
   }
 
-  /** Square filters, scaled so that their results have about the mean square of ReLU's inputs. */
-  #filters(
-    name: string,
-    [filters, channels, kernel]: readonly [number, number, number],
-  ): Initializer {
-    const fanIn = channels * kernel * kernel;
-    return this.#add(name, [filters, channels, kernel, kernel], uniform(Math.sqrt(2 / fanIn)));
-  }
-
-  #add(...[name, dims, fill]: Parameters<WeightSource['tensor']>): Initializer {
-    return this.#graph.initializer(this.#weights.tensor(name, dims, fill));
+  #onesOf(channels: number): Initializer {
+    const found = this.#ones.get(channels);
+    if (found !== undefined) return found;
+    const ones = this.graph.initializer({
+      name: `ones/${channels}`,
+      datatype: 'FP32',
+      dims: [channels],
+      isConstant: true,
+      data: () => new Float32Array(channels).fill(1),
+    });
+    this.#ones.set(channels, ones);
+    return ones;
   }
 }
 
-/**
- * TensorFlow's SAME padding of one axis, before and after: the result has ceil(size / stride)
- * positions, and when the padding is odd the larger part comes after.
- */
-export function samePadding(size: number, kernel: number, stride: number): [number, number] {
-  const results = Math.ceil(size / stride);
-  const total = Math.max((results - 1) * stride + kernel - size, 0);
-  const before = Math.floor(total / 2);
-  return [before, total - before];
-}
-
-function channelsOf(x: Features): number {
-  return x.value.dims[1] as number;
+function momentsAfter(
+  channels: number,
+  gamma: Initializer | undefined,
+  beta: Initializer,
+): Features['moments'] {
+  return lazily(() => ({
+    mean: Float64Array.from(floatsOf(beta)),
+    variance:
+      gamma === undefined
+        ? new Float64Array(channels).fill(1)
+        : Float64Array.from(floatsOf(gamma), (scale) => scale * scale),
+  }));
 }
 
 function floatsOf(weights: Initializer): Float32Array {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../random.ts';
 import { seededWeights, uniform } from '../weights.ts';
-import { samePadding } from './conv-layers.ts';
+import { samePadding } from './window.ts';
 import { afterActivation, afterConvolution, meanSquareAfter, uniformMoments } from './moments.ts';
 
 describe('SAME padding', () => {

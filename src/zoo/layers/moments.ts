@@ -77,6 +77,91 @@ export function afterActivation(input: Moments, activation: (x: number) => numbe
   return result;
 }
 
+/** Mean squares of the channels. */
+export function meanSquares({ mean, variance }: Moments): Float64Array {
+  return mean.map((one, i) => one * one + (variance[i] as number));
+}
+
+/** Moments of a sum, its parts taken as independent. */
+export function summed(a: Moments, b: Moments): Moments {
+  return {
+    mean: a.mean.map((one, i) => one + (b.mean[i] as number)),
+    variance: a.variance.map((one, i) => one + (b.variance[i] as number)),
+  };
+}
+
+/** Moments of the channels of several activations, one after the other. */
+export function concatenated(parts: readonly Moments[]): Moments {
+  return {
+    mean: Float64Array.from(parts.flatMap(({ mean }) => [...mean])),
+    variance: Float64Array.from(parts.flatMap(({ variance }) => [...variance])),
+  };
+}
+
+export function scaledVariance({ mean, variance }: Moments, factor: number): Moments {
+  return { mean, variance: variance.map((one) => one * factor) };
+}
+
+/**
+ * Of the values under a window, which resemble each other, so many count as independent: between
+ * all of them, as in noise, and 1, as on an even surface.
+ */
+function independentUnder(positions: number): number {
+  return positions ** 0.4;
+}
+
+/** Moments after the mean over windows of `positions` values. */
+export function afterAveragePool(input: Moments, positions: number): Moments {
+  return scaledVariance(input, 1 / independentUnder(positions));
+}
+
+/**
+ * Moments after the largest of windows of `positions` values. Channels whose mean is more than half
+ * of their deviation are taken as rectified normal distributions, as ReLU leaves them (0.68), others
+ * as normal ones. The largest of rectified values varies more than they do, not less.
+ */
+export function afterMaxPool(input: Moments, positions: number): Moments {
+  const count = independentUnder(positions);
+  const normal = largestOf(count, (z) => z);
+  const rectified = largestOf(count, (z) => Math.max(z, 0));
+  const gains = Array.from(input.mean, (mean, i) =>
+    mean > 0.5 * Math.sqrt(input.variance[i] as number) ? rectified : normal,
+  );
+  return {
+    mean: input.mean.map(
+      (mean, i) => mean + (gains[i] as Largest).shift * Math.sqrt(input.variance[i] as number),
+    ),
+    variance: input.variance.map((one, i) => one * (gains[i] as Largest).variance),
+  };
+}
+
+/** What taking the largest does to a mean, in deviations, and by how much the variance changes. */
+interface Largest {
+  readonly shift: number;
+  readonly variance: number;
+}
+
+/** The largest of `count` values f(z) with a standard normal z, against one of them. */
+function largestOf(count: number, f: (z: number) => number): Largest {
+  const of = (power: number): { readonly mean: number; readonly variance: number } => {
+    let below = 0;
+    let mean = 0;
+    let square = 0;
+    for (const { z, share } of standardNormal) {
+      const probability = (below + share) ** power - below ** power;
+      mean += probability * f(z);
+      square += probability * f(z) ** 2;
+      below += share;
+    }
+    return { mean, variance: square - mean * mean };
+  };
+  const [one, largest] = [of(1), of(count)];
+  return {
+    shift: (largest.mean - one.mean) / Math.sqrt(one.variance),
+    variance: largest.variance / one.variance,
+  };
+}
+
 /** E[f(x)^2] of a standard normal x. */
 export function meanSquareAfter(activation: (x: number) => number): number {
   let square = 0;

@@ -19,6 +19,8 @@ export interface Initializer {
   readonly name: string;
   readonly datatype: NumericDatatype;
   readonly dims: readonly number[];
+  /** True for a constant of the computation that has the shape of a weight; default false. */
+  readonly isConstant?: boolean;
   /**
    * Its elements in row-major order. Called when they are needed and not kept, so that a graph
    * of any size can be built, counted and written holding one tensor at a time.

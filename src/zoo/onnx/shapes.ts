@@ -27,6 +27,7 @@ const inferences: Readonly<Record<string, Infer>> = {
   Div: broadcast,
   Greater: (operands) => ({ ...broadcast(operands), datatype: 'BOOL' }),
   Max: broadcast,
+  AveragePool: pool,
   BatchNormalization: sameAsFirst,
   Clip: sameAsFirst,
   Relu: sameAsFirst,
@@ -36,6 +37,22 @@ const inferences: Readonly<Record<string, Infer>> = {
     const datatype = datatypeOf(intOf(attributes, 'to'));
     if (datatype === undefined) throw fault('Cast to an element type that is not supported');
     return { datatype, dims: typeOf(x).dims };
+  },
+  Concat: (operands, attributes) => {
+    const axis = intOf(attributes, 'axis');
+    const { datatype, dims } = typeOf(operands[0]);
+    const joined = sizes(operands.map((operand) => operand.dims[axis] as Dim));
+    for (const operand of operands) {
+      const differs = operand.dims.some((size, i) => i !== axis && size !== dims[i]);
+      if (differs) throw fault(`cannot join [${dims.join(',')}] and [${operand.dims.join(',')}]`);
+    }
+    return {
+      datatype,
+      dims: dims.with(
+        axis,
+        joined.reduce((a, b) => a + b),
+      ),
+    };
   },
   Conv: convolution,
   Flatten: ([x], attributes) => {
@@ -65,6 +82,16 @@ const inferences: Readonly<Record<string, Infer>> = {
     const [a, b] = [typeOf(operands[0]), typeOf(operands[1])];
     const stack = broadcastDims(a.dims.slice(0, -2), b.dims.slice(0, -2));
     return { datatype: a.datatype, dims: [...stack, a.dims.at(-2) as Dim, b.dims.at(-1) as Dim] };
+  },
+  MaxPool: pool,
+  Pad: ([x, pads]) => {
+    const { datatype, dims } = typeOf(x);
+    const around = constant(pads);
+    const padded = dims.map((size, axis) => {
+      const more = (around[axis] as number) + (around[axis + dims.length] as number);
+      return more === 0 ? size : (size as number) + more;
+    });
+    return { datatype, dims: padded };
   },
   ReduceL2: ([x], attributes) => reduced(typeOf(x), intsOf(attributes, 'axes'), attributes),
   ReduceSum: ([x, axes], attributes) => reduced(typeOf(x), constant(axes), attributes),
@@ -129,15 +156,30 @@ export function intsOf(
 function convolution(operands: readonly Operand[], attributes: Attributes): TensorType {
   const { datatype, dims } = typeOf(operands[0]);
   const [filters, , ...kernel] = sizes(typeOf(operands[1]).dims);
+  const spatial = windowPositions(dims, kernel, attributes);
+  return { datatype, dims: [dims[0] as Dim, filters as number, ...spatial] };
+}
+
+function pool(operands: readonly Operand[], attributes: Attributes): TensorType {
+  const { datatype, dims } = typeOf(operands[0]);
+  const spatial = windowPositions(dims, intsOf(attributes, 'kernel_shape'), attributes);
+  return { datatype, dims: [...dims.slice(0, 2), ...spatial] };
+}
+
+/** Positions of a window along each axis after the first two. */
+function windowPositions(
+  dims: readonly Dim[],
+  kernel: readonly number[],
+  attributes: Attributes,
+): number[] {
   const strides = intsOf(attributes, 'strides', [1, 1]);
   const dilations = intsOf(attributes, 'dilations', [1, 1]);
   const pads = intsOf(attributes, 'pads', [0, 0, 0, 0]);
-  const spatial = sizes(dims.slice(2)).map((size, axis) => {
+  return sizes(dims.slice(2)).map((size, axis) => {
     const reach = ((kernel[axis] as number) - 1) * (dilations[axis] as number) + 1;
     const padded = size + (pads[axis] as number) + (pads[axis + 2] as number);
     return Math.floor((padded - reach) / (strides[axis] as number)) + 1;
   });
-  return { datatype, dims: [dims[0] as Dim, filters as number, ...spatial] };
 }
 
 function reduced(x: TensorType, axes: readonly number[], attributes: Attributes): TensorType {

@@ -1,0 +1,56 @@
+import type { Initializer } from '../onnx/graph.ts';
+
+/** The tensors of a batch normalisation: gamma * (x - mean) / sqrt(variance + epsilon) + beta. */
+export interface BatchNorm {
+  readonly epsilon: number;
+  /** Absent where the normalisation has no scale. */
+  readonly gamma: Initializer | undefined;
+  readonly beta: Initializer;
+  readonly mean: Initializer;
+  readonly variance: Initializer;
+}
+
+/**
+ * The filters of a convolution with the scale of the batch normalisation that follows it worked in,
+ * under the same name. Their first dimension is the channels of the normalisation.
+ */
+export function foldedFilters(filters: Initializer, norm: BatchNorm): Initializer {
+  return {
+    ...filters,
+    data() {
+      const scales = scalesOf(norm);
+      const data = Float32Array.from(filters.data() as Float32Array);
+      const perFilter = data.length / scales.length;
+      scales.forEach((scale, filter) => {
+        const end = (filter + 1) * perFilter;
+        for (let i = filter * perFilter; i < end; i += 1) data[i] = (data[i] as number) * scale;
+      });
+      return data;
+    },
+  };
+}
+
+/** The biases that stand for the offset of a batch normalisation, and for the mean it takes away. */
+export function foldedBiases(name: string, norm: BatchNorm): Initializer {
+  return {
+    name,
+    datatype: 'FP32',
+    dims: norm.beta.dims,
+    data() {
+      const mean = norm.mean.data() as Float32Array;
+      const beta = norm.beta.data() as Float32Array;
+      return Float32Array.from(
+        scalesOf(norm),
+        (scale, i) => (beta[i] as number) - (mean[i] as number) * scale,
+      );
+    },
+  };
+}
+
+function scalesOf({ epsilon, gamma, variance }: BatchNorm): Float64Array {
+  const scales = gamma?.data() as Float32Array | undefined;
+  return Float64Array.from(
+    variance.data() as Float32Array,
+    (one, i) => (scales?.[i] ?? 1) / Math.sqrt(one + epsilon),
+  );
+}
