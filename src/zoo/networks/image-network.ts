@@ -17,7 +17,7 @@ export interface ImageNetworkDefinition extends Pick<ZooNetwork, 'name' | 'title
   readonly px: number;
   readonly style: Omit<ConvStyle, 'foldBatchNorm'>;
   /** The layers from the normalised image to the probabilities of the classes. */
-  body(layers: ConvLayers, image: Features): Value;
+  readonly body: (layers: ConvLayers, image: Features) => Value;
 }
 
 /** The network of a definition: its input, its graph for every option, and rows for it. */
