@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ocrModel } from '../examples/ocr-models.ts';
 import { samplePhotos } from '../examples/photos.ts';
+import { safetensorsOf } from '../src/zoo/weight-files/testing/write-safetensors.ts';
 
 const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const classifier = ocrModel('classifier');
@@ -169,6 +170,42 @@ describe('dnnscaler compare, profile and zoo', () => {
     expect(code).toBe(0);
     expect(stdout.trim()).toBe(join(folder, 'mobilenet_v1_025.onnx'));
     expect((await readFile(stdout.trim())).length).toBeGreaterThan(1e6);
+  });
+
+  it('lists the tensors of a weights file, says how one differs, and builds with one that fits', async () => {
+    const network = 'mobilenet_v1_025';
+    const listed = await run('zoo', 'weights', network, '--json');
+    const required = JSON.parse(listed.stdout) as { name: string; dims: number[] }[];
+    const file = join(folder, 'weights.safetensors');
+    const write = (names: typeof required): Promise<void> =>
+      writeFile(
+        file,
+        safetensorsOf(
+          Object.fromEntries(
+            names.map(({ name, dims }) => {
+              const data = new Uint8Array(2 * dims.reduce((a, b) => a * b)).fill(0x3c);
+              return [name, { dtype: 'F16', shape: dims, data }];
+            }),
+          ),
+        ),
+      );
+    await write(required.slice(1));
+    const build = ['zoo', 'build', network, '--out', join(folder, 'own'), '--weights', file];
+    const unfit = await run(...build);
+    expect(unfit.code).toBe(2);
+    expect(unfit.stderr).toContain('missing (1):\n  MobilenetV1/Conv2d_0/weights [3, 3, 3, 8]');
+    const checked = await run('zoo', 'weights', network, '--check', file);
+    expect(checked.code).toBe(1);
+    expect(checked.stdout).toContain(`${required.length - 1} of ${required.length} tensors fit`);
+    await write([...required, { name: 'global_step', dims: [1] }]);
+    const built = await run(...build);
+    expect(built.stderr).toBe('not used (1):\n  global_step\n');
+    expect(built.stdout.trim()).toBe(join(folder, 'own', `${network}.onnx`));
+    const seeded = await run(...build, '--seed', '2');
+    expect(seeded.stderr).toMatch(/cannot be used with option '--seed/);
+    const all = await run('zoo', 'build', 'all', '--out', folder, '--weights', file);
+    expect(all.stderr).toContain('--weights is for one network at a time; received "all"');
+    expect([seeded.code, all.code]).toEqual([2, 2]);
   });
 });
 

@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { invalidArgument } from '../errors.ts';
 import { countOf } from '../zoo/counts.ts';
 import { buildToFile } from '../zoo/model-file.ts';
 import type { ImageDatatype } from '../zoo/network.ts';
@@ -6,11 +7,13 @@ import { findNetwork, zooNetworks } from '../zoo/registry.ts';
 import { buildProgress } from './build-progress.ts';
 import { parseSeed } from './options.ts';
 import { renderTable } from './text-table.ts';
+import { warnOfLeftOver, zooWeightsCommand } from './zoo-weights.ts';
 
 interface BuildCliOptions {
   readonly out: string;
   readonly seed: number;
   readonly imageInput: 'uint8' | 'float32';
+  readonly weights?: string;
 }
 
 const imageDatatypes: Readonly<Record<BuildCliOptions['imageInput'], ImageDatatype>> = {
@@ -32,6 +35,12 @@ export function zooCommand(): Command {
     .argument('<name>', 'a network of the zoo, or all')
     .requiredOption('--out <dir>', 'where to write')
     .option('--seed <n>', 'seed of the weights', parseSeed, 1)
+    .addOption(
+      new Option(
+        '--weights <file>',
+        'take the weights from FILE.safetensors or FILE.npz (see zoo weights)',
+      ).conflicts('seed'),
+    )
     .option(
       '--image-input <type>',
       'input type of image networks: uint8 or float32',
@@ -43,9 +52,11 @@ export function zooCommand(): Command {
       `
 Examples:
   $ dnnscaler zoo list
-  $ dnnscaler zoo build mobilenet_v1_100 --out models/`,
+  $ dnnscaler zoo build mobilenet_v1_100 --out models/
+  $ dnnscaler zoo build mobilenet_v1_100 --weights trained.safetensors --out models/`,
     )
     .action(build);
+  zoo.addCommand(zooWeightsCommand());
   return zoo;
 }
 
@@ -82,6 +93,10 @@ function list(options: { readonly json?: boolean }): void {
 
 async function build(name: string, options: BuildCliOptions): Promise<void> {
   const networks = name === 'all' ? zooNetworks : [findNetwork(name)];
+  const { weights: weightsFile } = options;
+  if (weightsFile !== undefined && name === 'all') {
+    throw invalidArgument('--weights', 'is for one network at a time', name);
+  }
   for (const network of networks) {
     const progress = buildProgress(network.name, process.stderr);
     let path: string;
@@ -90,6 +105,7 @@ async function build(name: string, options: BuildCliOptions): Promise<void> {
         seed: options.seed,
         imageDatatype: imageDatatypes[options.imageInput],
         onProgress: progress.update,
+        ...(weightsFile !== undefined && { weightsFile, onWeightsReport: warnOfLeftOver }),
       });
     } finally {
       progress.end();

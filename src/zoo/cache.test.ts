@@ -12,7 +12,8 @@ import { homedir, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cachedModel, cacheDirectory } from './cache.ts';
-import { buildToFile, sha256OfFile } from './model-file.ts';
+import { sha256OfFile } from './file-digest.ts';
+import { buildToFile } from './model-file.ts';
 
 const small = 'mobilenet_v1_025';
 let directory: string;

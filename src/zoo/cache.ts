@@ -3,13 +3,15 @@ import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../clock.ts';
-import { sha256OfFile, unfinishedEnding, writeModelFile, writeTextFile } from './model-file.ts';
-import type { WriteOptions } from './model-file.ts';
+import { sha256OfFile } from './file-digest.ts';
+import { unfinishedEnding, writeModelFile, writeTextFile } from './model-file.ts';
+import type { BuildOptions } from './model-file.ts';
 import { resolveOptions } from './network.ts';
 import type { NetworkOptions } from './network.ts';
 import { encodeModel } from './onnx/write.ts';
 import type { EncodedModel } from './onnx/write.ts';
 import { findNetwork } from './registry.ts';
+import { withWeights } from './weight-files/with-weights.ts';
 
 /**
  * Counts the ways in which weights have been made up. To be raised when the same graph and seed
@@ -20,7 +22,7 @@ const weightsVersion = 2;
 /** An unfinished file that nobody has touched for so long belongs to a process that was killed. */
 const abandonedAfterMs = 3_600_000;
 
-export interface CacheOptions extends NetworkOptions, WriteOptions {
+export interface CacheOptions extends BuildOptions {
   /** Where to keep files; default `cacheDirectory()`. */
   readonly directory?: string;
 }
@@ -40,21 +42,24 @@ export function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): st
  * told only while building. Two processes may do this at once: both write the same bytes under
  * names of their own, and whichever finishes last replaces the other's file by its equal.
  *
- * The file's name carries a digest of the graph, the seed and the options, so networks that differ
+ * The file's name carries a digest of the graph, the seed or the weights file, and the options, so networks that differ
  * in anything never share a file. A checksum beside it tells a torn file from a whole one.
  *
  * @throws DnnScalerError `not-found` for an unknown name; `invalid-argument` when the directory
- *   cannot be used; `resource-exhausted` when the disk is full
+ *   cannot be used or the weights file is no good; `resource-exhausted` when the disk is full
  */
 export async function cachedModel(name: string, options: CacheOptions = {}): Promise<string> {
   const directory = options.directory ?? cacheDirectory();
-  const model = encodeModel(findNetwork(name).build(options));
-  const path = join(directory, `${name}-${keyOf(model, options)}.onnx`);
-  if (await isWhole(path)) return path;
-  await removeAbandoned(directory);
-  const sha256 = await writeModelFile(model, path, options);
-  await writeTextFile(checksumPath(path), `${sha256}\n`);
-  return path;
+  const network = findNetwork(name);
+  return withWeights(network, options, async (resolved) => {
+    const model = encodeModel(network.build(resolved));
+    const path = join(directory, `${name}-${keyOf(model, resolved)}.onnx`);
+    if (await isWhole(path)) return path;
+    await removeAbandoned(directory);
+    const sha256 = await writeModelFile(model, path, options);
+    await writeTextFile(checksumPath(path), `${sha256}\n`);
+    return path;
+  });
 }
 
 function keyOf(model: EncodedModel, options: NetworkOptions): string {

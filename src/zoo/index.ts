@@ -1,6 +1,12 @@
 export * from './cache.ts';
 export * from './counts.ts';
+export { sha256OfFile } from './file-digest.ts';
 export * from './model-file.ts';
 export * from './network.ts';
 export * from './registry.ts';
 export * from './image-hint.ts';
+export * from './weight-files/weight-file.ts';
+export * from './weight-files/weights-report.ts';
+export type { WeightFileOptions } from './weight-files/with-weights.ts';
+export type { StoredTensor } from './weight-files/stored-tensor.ts';
+export type { Fill, WeightSource } from './weights.ts';

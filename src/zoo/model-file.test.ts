@@ -2,7 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { buildToFile, sha256OfFile } from './model-file.ts';
+import { sha256OfFile } from './file-digest.ts';
+import { buildToFile } from './model-file.ts';
 import { nearestName } from './nearest-name.ts';
 import type { Graph } from './onnx/graph.ts';
 import { readGraph } from './onnx/read.ts';

@@ -1,12 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DnnScalerError, toDnnScalerError } from '../errors.ts';
+import { fileError } from './file-digest.ts';
 import type { NetworkOptions } from './network.ts';
 import { encodeModel } from './onnx/write.ts';
 import type { EncodedModel } from './onnx/write.ts';
 import { findNetwork } from './registry.ts';
+import { withWeights } from './weight-files/with-weights.ts';
+import type { WeightFileOptions } from './weight-files/with-weights.ts';
 
 /** Ending of files that are not finished yet; `NAME.onnx.RANDOM.tmp`. */
 export const unfinishedEnding = '.tmp';
@@ -16,21 +17,27 @@ export interface WriteOptions {
   readonly onProgress?: (share: number) => void;
 }
 
+/** What to build, with which weights, and who is told. */
+export type BuildOptions = NetworkOptions & WeightFileOptions & WriteOptions;
+
 /**
  * Builds a network as `DIR/NAME.onnx`, making the directory if need be. The file appears whole or
  * not at all, and the same seed and options give the same bytes.
  *
  * @returns the path of the file
  * @throws DnnScalerError `not-found` for an unknown name; `invalid-argument` when the directory
- *   cannot be written; `resource-exhausted` when the disk is full
+ *   cannot be written or the weights file is no good; `resource-exhausted` when the disk is full
  */
 export async function buildToFile(
   name: string,
   directory: string,
-  options: NetworkOptions & WriteOptions = {},
+  options: BuildOptions = {},
 ): Promise<string> {
   const path = join(directory, `${name}.onnx`);
-  await writeModelFile(encodeModel(findNetwork(name).build(options)), path, options);
+  const network = findNetwork(name);
+  await withWeights(network, options, (resolved) =>
+    writeModelFile(encodeModel(network.build(resolved)), path, options),
+  );
   return path;
 }
 
@@ -68,20 +75,6 @@ export function writeTextFile(path: string, text: string): Promise<void> {
   return writeAtomically(path, (unfinished) => writeFile(unfinished, text, { flag: 'wx' }));
 }
 
-/** The SHA-256 of a file in hexadecimal, or undefined when there is no such file. */
-export async function sha256OfFile(path: string): Promise<string | undefined> {
-  const hash = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-      hash.update(chunk as Uint8Array);
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw fileError(path, 'read', error);
-  }
-  return hash.digest('hex');
-}
-
 async function writeAtomically(
   path: string,
   write: (unfinished: string) => Promise<void>,
@@ -97,16 +90,4 @@ async function writeAtomically(
     });
     throw fileError(path, 'write', error);
   }
-}
-
-/** Errors of the file system as ours; any other passes through unchanged. */
-function fileError(path: string, action: 'read' | 'write', cause: unknown): Error {
-  if (!(cause instanceof Error)) return toDnnScalerError(cause);
-  if (!('syscall' in cause)) return cause;
-  const { code, message } = cause as NodeJS.ErrnoException;
-  return new DnnScalerError(
-    code === 'ENOSPC' ? 'resource-exhausted' : 'invalid-argument',
-    `cannot ${action} ${path}: ${message}`,
-    { cause },
-  );
 }

@@ -1,0 +1,62 @@
+/** How a file keeps floating-point numbers. BF16 is the upper half of an FP32. */
+export type FloatFormat = 'FP16' | 'BF16' | 'FP32' | 'FP64';
+
+/** One tensor of a weights file. */
+export interface StoredTensor {
+  readonly name: string;
+  /** The element type in the file's own words, such as `F32` or `<f4`. */
+  readonly type: string;
+  /** Undefined for integers and whatever else is no floating-point number. */
+  readonly format: FloatFormat | undefined;
+  readonly dims: readonly number[];
+  /**
+   * Its elements as float32 in row-major order, read from the file now.
+   *
+   * @throws DnnScalerError `invalid-argument` for a tensor without a `format`, or torn bytes
+   */
+  read(): Float32Array;
+}
+
+const bytesOf: Readonly<Record<FloatFormat, number>> = { FP16: 2, BF16: 2, FP32: 4, FP64: 8 };
+
+/** Bytes of one element. */
+export function floatBytes(format: FloatFormat): number {
+  return bytesOf[format];
+}
+
+/**
+ * Little-endian numbers as float32. A float64 beyond float32's range becomes infinite.
+ *
+ * @param bytes whose length is a multiple of the format's
+ */
+export function toFloat32(bytes: Uint8Array, format: FloatFormat): Float32Array {
+  const length = bytes.length / floatBytes(format);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const floats = new Float32Array(length);
+  switch (format) {
+    case 'FP32':
+      for (let i = 0; i < length; i += 1) floats[i] = view.getFloat32(4 * i, true);
+      return floats;
+    case 'FP64':
+      for (let i = 0; i < length; i += 1) floats[i] = view.getFloat64(8 * i, true);
+      return floats;
+    case 'BF16': {
+      const words = new Uint32Array(floats.buffer);
+      for (let i = 0; i < length; i += 1) words[i] = view.getUint16(2 * i, true) << 16;
+      return floats;
+    }
+    case 'FP16':
+      for (let i = 0; i < length; i += 1) floats[i] = halfToNumber(view.getUint16(2 * i, true));
+      return floats;
+  }
+}
+
+/** IEEE 754 half precision: a sign, 5 bits of exponent with a bias of 15, 10 bits of fraction. */
+function halfToNumber(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : Number.NaN;
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
