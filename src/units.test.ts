@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatMs, formatPerS, formatShare, parseDurationMs } from './units.ts';
+import {
+  formatBytes,
+  formatMs,
+  formatPerS,
+  formatShare,
+  parseBytes,
+  parseDurationMs,
+} from './units.ts';
 
 describe('parseDurationMs', () => {
   it.each([
@@ -85,6 +92,25 @@ describe('figures for people', () => {
   ])('shows %d bytes as %s', (bytes, text) => {
     expect(formatBytes(bytes)).toBe(text);
   });
+
+  it.each([
+    ['1B', 1],
+    ['512MiB', 2 ** 29],
+    ['1.5GiB', 1.5 * 2 ** 30],
+    ['2GB', 2e9],
+    ['.5KB', 500],
+  ])('reads %s as bytes', (text, bytes) => {
+    expect(parseBytes(text, '--memory')).toBe(bytes);
+  });
+
+  it.each(['', '2', '2G', 'GiB', '-1GiB', '0MiB', '0.1B', '1e3MB', '99999999999GiB'])(
+    'refuses %j for bytes',
+    (text) => {
+      expect(() => parseBytes(text, '--memory')).toThrow(
+        '--memory must be a number of bytes with a unit, such as 512MiB or 2GB',
+      );
+    },
+  );
 
   it('shows a latency with three digits and within half a percent of it', () => {
     fc.assert(

@@ -18,6 +18,23 @@ export function parseDurationMs(text: string, what: string): number {
   return durationMs;
 }
 
+const bytesPerUnit = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+
+/**
+ * Parses a positive number of bytes with its unit (`512MiB`, `1.5GiB`, `2GB`).
+ *
+ * @param what name of the option, for the error message
+ * @throws DnnScalerError `invalid-argument` when the text is nothing of that kind
+ */
+export function parseBytes(text: string, what: string): number {
+  const match = /^(\d+(?:\.\d+)?|\.\d+)([KMG]i?B|B)$/.exec(text.trim());
+  const bytes = Math.floor(
+    Number(match?.[1]) * bytesPerUnit[(match?.[2] ?? 'B') as keyof typeof bytesPerUnit],
+  );
+  if (bytes >= 1 && Number.isSafeInteger(bytes)) return bytes;
+  throw invalidArgument(what, 'must be a number of bytes with a unit, such as 512MiB or 2GB', text);
+}
+
 /** Milliseconds for people: three significant digits, in the unit that reads best. */
 export function formatMs(ms: number): string {
   if (!Number.isFinite(ms)) return '-';

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import type { PreprocessingName } from '../datasets/image-signature.ts';
 import { preprocessingHints } from '../datasets/image-signature.ts';
-import type { OnnxEngineOptions } from '../engines/onnx/options.ts';
+import type { MemoryShare, OnnxEngineOptions } from '../engines/onnx/options.ts';
 import { providers } from '../engines/onnx/providers.ts';
 import { DnnScalerError } from '../errors.ts';
 import { scalerForms } from '../scaling/create-scaler.ts';
@@ -10,12 +10,14 @@ import type { PreprocessingMode } from '../serving/images-on-engine.ts';
 import { preprocessingModes } from '../serving/images-on-engine.ts';
 import type { Slo } from '../slo.ts';
 import { defaultPercentile, makeSlo } from '../slo.ts';
-import { parseDurationMs } from '../units.ts';
+import { parseBytes, parseDurationMs } from '../units.ts';
 
 /** Options that say which model to open and how to run it. */
 export interface EngineCliOptions {
   readonly provider: NonNullable<OnnxEngineOptions['provider']>;
   readonly isolation?: NonNullable<OnnxEngineOptions['isolation']>;
+  readonly device?: number;
+  readonly memoryPerInstance?: MemoryShare;
   readonly threadsPerInstance: number | 'auto';
   readonly maxInstances?: number;
   readonly maxBatch?: number;
@@ -64,6 +66,16 @@ export function addEngineOptions(
       ).choices(['thread', 'process']),
     )
     .option(
+      '--device <n>',
+      'GPU to run on, as nvidia-smi numbers them (cuda, tensorrt; default: the first)',
+      parseDevice,
+    )
+    .option(
+      '--memory-per-instance <share>',
+      'GPU memory of each instance: a share such as 0.1, or bytes such as 2GiB (cuda, tensorrt)',
+      parseMemoryShare,
+    )
+    .option(
       '--threads-per-instance <n|auto>',
       'threads of each instance on the CPU; auto shares all cores out',
       parseThreads,
@@ -94,6 +106,8 @@ export function engineOptionsOf(options: EngineCliOptions): Omit<OnnxEngineOptio
     shapes: options.shape,
     seed: options.seed,
     ...(options.isolation && { isolation: options.isolation }),
+    ...(options.device !== undefined && { device: options.device }),
+    ...(options.memoryPerInstance && { memoryPerInstance: options.memoryPerInstance }),
     ...(options.maxInstances && { maxInstances: options.maxInstances }),
     ...(options.maxBatch && { maxBatchSize: options.maxBatch }),
   };
@@ -190,6 +204,20 @@ export function parseSeed(text: string): number {
     throw new InvalidArgumentError('It must be an integer of at least 0.');
   }
   return seed;
+}
+
+function parseDevice(text: string): number {
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be an integer of at least 0.');
+}
+
+function parseMemoryShare(text: string): MemoryShare {
+  if (/[a-z]/i.test(text)) {
+    return { bytes: argumentParser((bytes) => parseBytes(bytes, '--memory-per-instance'))(text) };
+  }
+  const fraction = Number(text);
+  if (text.trim() !== '' && fraction > 0 && fraction <= 1) return { fraction };
+  throw new InvalidArgumentError('It must be a share above 0 and up to 1, or bytes such as 2GiB.');
 }
 
 function parseThreads(text: string): number | 'auto' {

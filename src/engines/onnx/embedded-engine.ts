@@ -32,6 +32,8 @@ export interface OpenedModel {
   readonly start: (config: SessionConfig, listener: InstanceListener) => Instance;
   readonly instance: Instance;
   readonly watchdog: Watchdog;
+  /** On the provider, for people. */
+  readonly notes: readonly string[];
 }
 
 /** The embedded engine: ONNX Runtime in threads of this process, or in processes of its own. */
@@ -52,9 +54,9 @@ export class OnnxEngine implements Engine<Row, Row> {
   #listener: EngineListener | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor({ options, model, modelBytes, start, instance, watchdog }: OpenedModel) {
+  constructor({ options, model, modelBytes, start, instance, watchdog, notes }: OpenedModel) {
     this.name = `onnxruntime ${options.provider}, ${options.isolation === 'thread' ? 'threads' : 'processes'}`;
-    this.limits = engineLimits(options, model);
+    this.limits = engineLimits(options, model, notes);
     this.isolation = options.isolation;
     this.signature = { inputs: model.inputs, outputs: model.outputs };
     this.knownGoodRow = model.knownGood;
@@ -128,7 +130,7 @@ export class OnnxEngine implements Engine<Row, Row> {
       done({ kind: 'failed', error });
       return;
     }
-    const size = this.#runSize(rows.length);
+    const size = this.#warmSize(rows.length);
     let batch: PackedBatch;
     try {
       batch = this.#pack(rows, size);
@@ -176,6 +178,16 @@ export class OnnxEngine implements Engine<Row, Row> {
     return rowsPerRun === 'any' ? rows : rowsPerRun;
   }
 
+  /**
+   * The same on a GPU, where the first run of every new size is slow (kernels are chosen or
+   * compiled for it): a batch that is not full is filled up to a size that has been run before.
+   */
+  #warmSize(rows: number): number {
+    const size = this.#runSize(rows);
+    const fixed = this.#options.provider === 'cpu' || this.#model.rowsPerRun !== 'any';
+    return fixed ? size : this.#pool.warmSizeFor(size);
+  }
+
   #sizeBuffers(): void {
     const rows = this.#runSize(this.#pool.target.batchSize);
     this.#buffers.resize(batchBytes(this.#model.inputs, rows));
@@ -198,12 +210,14 @@ function keyOfOpenDims(inputs: readonly InputTensorLayout[]): ((row: Row) => str
 
 /** Threads of the point if it names them, else of the options, else an even share of the cores. */
 export function sessionConfig(
-  { provider, cores, threadsPerInstance }: ResolvedOptions,
+  { provider, cores, threadsPerInstance, isolation, device }: ResolvedOptions,
   point: Pick<OperatingPoint, 'instances' | 'threadsPerInstance'>,
 ): SessionConfig {
   if (provider !== 'cpu') {
     const threads = threadsPerInstance === 'auto' ? 1 : threadsPerInstance;
-    return { provider, threads, spinning: true };
+    // A process sees the one GPU that its environment names; a thread sees what this process sees.
+    const all = device !== undefined && (isolation === 'thread' || provider === 'dml');
+    return { provider, threads, spinning: true, ...(all && { deviceId: device }) };
   }
   const share = Math.max(1, Math.floor(cores / point.instances));
   const wanted =
@@ -213,9 +227,13 @@ export function sessionConfig(
   return { provider, threads, spinning: threads === 1 || point.instances === 1 };
 }
 
-function engineLimits(options: ResolvedOptions, model: ModelLayout): EngineLimits {
+function engineLimits(
+  options: ResolvedOptions,
+  model: ModelLayout,
+  providerNotes: readonly string[],
+): EngineLimits {
   const { maxInstances, cores } = options;
-  const notes = [...model.notes];
+  const notes = [...providerNotes, ...model.notes];
   if (options.provider === 'cpu' && options.maxInstancesByDefault && maxInstances === cores) {
     const subject = cores === 1 ? 'the 1 core' : `the ${cores} cores`;
     notes.push(`instances go up to ${subject} of this machine`);

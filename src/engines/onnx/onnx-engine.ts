@@ -1,5 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { DnnScalerError, invalidArgument } from '../../errors.ts';
+import { thisHost } from './accelerator/host.ts';
+import { prepareProvider } from './accelerator/prepare-provider.ts';
 import { Instance } from './instance.ts';
 import type { InstanceListener, InstanceOutcome } from './instance.ts';
 import { layoutInputs } from './model-layout.ts';
@@ -26,14 +28,20 @@ export type { OnnxEngine, OnnxSignature } from './embedded-engine.ts';
  *   or hardware are missing
  */
 export async function openOnnxEngine(options: OnnxEngineOptions): Promise<OnnxEngine> {
-  const resolved = resolveOptions(options);
-  if (resolved.provider !== 'cpu') requireProvider(resolved.provider, await listProviders());
+  const asked = resolveOptions(options);
+  if (asked.provider !== 'cpu') requireProvider(asked.provider, await listProviders());
+  const { environment, ...prepared } = await prepareProvider(asked, thisHost);
+  const maxInstances = Math.min(asked.maxInstances, prepared.maxInstances);
+  const resolved = { ...asked, maxInstances };
   const modelBytes = await fileBytes(resolved.modelPath);
   const watchdog = new Watchdog(resolved.clock);
   const start = (config: SessionConfig, listener: InstanceListener): Instance =>
     new Instance(
       {
-        openLink: resolved.isolation === 'thread' ? openThreadLink : openProcessLink,
+        openLink:
+          resolved.isolation === 'thread'
+            ? openThreadLink
+            : (link) => openProcessLink(link, environment),
         modelPath: resolved.modelPath,
         config,
         watchdog,
@@ -56,7 +64,11 @@ export async function openOnnxEngine(options: OnnxEngineOptions): Promise<OnnxEn
         maxBatchSize: resolved.maxBatchSize,
         seed: resolved.seed,
       });
-      return new OnnxEngine({ options: resolved, model, modelBytes, start, instance, watchdog });
+      const { notes } = prepared;
+      return new OnnxEngine({
+        ...{ options: resolved, model, modelBytes, start, instance, watchdog },
+        notes,
+      });
     } catch (thrown) {
       await end(instance);
       throw thrown;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { resolveOptions } from './options.ts';
 import type { OnnxEngineOptions } from './options.ts';
 import { requireProvider } from './providers.ts';
-import { loadErrorCode, runErrorCode, runtimeMessage } from './runtime-errors.ts';
+import { loadError, loadErrorCode, runErrorCode, runtimeMessage } from './runtime-errors.ts';
 import { startObstacle } from './start-obstacle.ts';
 
 const resolve = (options: Partial<OnnxEngineOptions>): ReturnType<typeof resolveOptions> =>
@@ -29,6 +29,13 @@ describe('options', () => {
   it.each([
     [{ provider: 'gpu' }, 'provider must be one of cpu, cuda'],
     [{ isolation: 'fiber' }, 'isolation must be one of thread, process; received "fiber"'],
+    [{ provider: 'webgpu', isolation: 'thread' }, 'isolation must be process with webgpu'],
+    [{ device: 0 }, 'the device can be chosen with the providers cuda, tensorrt and dml only'],
+    [{ provider: 'cuda', device: -1 }, 'the device must be an integer of at least 0; received -1'],
+    [{ memoryPerInstance: { fraction: 0.1 } }, 'memory per instance can be limited with'],
+    [{ provider: 'cuda', memoryPerInstance: { fraction: 0 } }, 'must be a share above 0'],
+    [{ provider: 'cuda', memoryPerInstance: { fraction: 1.5 } }, 'must be a share above 0'],
+    [{ provider: 'cuda', memoryPerInstance: { bytes: 0.5 } }, 'must be an integer of at least 1'],
     [{ threadsPerInstance: 0 }, 'threadsPerInstance must be an integer of at least 1; received 0'],
     [{ maxInstances: 1.5 }, 'maxInstances must be an integer'],
     [{ maxBatchSize: Number.NaN }, 'maxBatchSize must be an integer'],
@@ -40,18 +47,13 @@ describe('options', () => {
 });
 
 describe('requireProvider', () => {
-  const offered = [
-    { name: 'cpu', installed: true },
-    { name: 'cuda', installed: false },
-  ];
+  const offered = ['cpu', 'cuda'];
 
-  it('tells what this build lacks from what is not installed', () => {
+  it('tells what this build lacks', () => {
     expect(() => requireProvider('cpu', offered)).not.toThrow();
+    expect(() => requireProvider('cuda', offered)).not.toThrow();
     expect(() => requireProvider('dml', offered, 'linux x64')).toThrow(
       'provider dml is not in this build of onnxruntime-node for linux x64, which has cpu, cuda',
-    );
-    expect(() => requireProvider('cuda', offered)).toThrow(
-      expect.objectContaining({ code: 'unavailable' }),
     );
   });
 });
@@ -86,6 +88,27 @@ describe('messages of the runtime', () => {
         'idx=77 must be within the inclusive range [-3,2]',
     );
     expect(runtimeMessage('plain')).toBe('plain');
+  });
+
+  it('lose what CUDA adds about its sources and machine', () => {
+    const call =
+      '/onnxruntime_src/onnxruntime/core/providers/cuda/cuda_call.cc:154 std::conditional_t<THRW, void, ' +
+      'onnxruntime::common::Status> onnxruntime::CudaCall(ERRTYPE, const char*, int) [with ERRTYPE = ' +
+      'cudaError; bool THRW = true; std::conditional_t<THRW, void, common::Status> = void] ';
+    const failure = 'CUDA failure 35: CUDA driver version is insufficient for CUDA runtime version';
+    const place =
+      ' ; GPU=-1 ; hostname=vm ; file=/onnxruntime_src/a.cc ; line=352 ; expr=f(x); \n\n';
+    expect(runtimeMessage(new Error(call + call + failure + place))).toBe(failure);
+    expect(loadErrorCode(failure)).toBe('unavailable');
+  });
+
+  it('say what WebGPU misses', () => {
+    const message = 'Failed to get a WebGPU adapter: No supported adapters';
+    const error = loadError('m.onnx', 'webgpu', loadErrorCode(message), message);
+    expect(error).toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('finds no GPU driver that it can use') as unknown,
+    });
   });
 
   it.each([

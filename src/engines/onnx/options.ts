@@ -7,6 +7,9 @@ import { readMachine } from '../machine.ts';
 import { providers } from './providers.ts';
 import type { Provider } from './providers.ts';
 
+/** GPU memory as a share of what the GPU has (above 0, at most 1), or in bytes. */
+export type MemoryShare = { readonly fraction: number } | { readonly bytes: number };
+
 /** How instances are kept apart: worker threads of this process, or processes of their own. */
 export type Isolation = 'thread' | 'process';
 
@@ -20,6 +23,17 @@ export interface OnnxEngineOptions {
    * other provider. A hung run can be killed only in a process.
    */
   readonly isolation?: Isolation;
+  /**
+   * The GPU to use, from 0: for `cuda` and `tensorrt` in the order of nvidia-smi, among those that
+   * CUDA_VISIBLE_DEVICES lets through; for `dml` in the order of the adapters. Other providers
+   * choose for themselves.
+   */
+  readonly device?: number;
+  /**
+   * GPU memory that each instance may take, with `cuda` and `tensorrt`. Bounds how many instances
+   * there are; MPS, where it runs, enforces it. Default: as much as it needs.
+   */
+  readonly memoryPerInstance?: MemoryShare;
   /**
    * Intra-operator threads of each instance, from 1. `auto` (the default) shares the cores out:
    * cores / instances, at least 1. Providers other than the CPU's take 1 for `auto`.
@@ -39,7 +53,10 @@ export interface OnnxEngineOptions {
    * Needed only by models that reject made-up values, such as ones that look rows up in a table.
    */
   readonly sampleRow?: Row;
-  /** A run that takes longer is taken for hung. Default 60 s: large batches on few cores are slow. */
+  /**
+   * A run that takes longer is taken for hung. Default 60 s: large batches on few cores are
+   * slow. TensorRT has 10 minutes for runs and loading: it builds an engine for each new size.
+   */
   readonly runLimitMs?: number;
   /** The same for loading the model into one instance. Default 120 s. */
   readonly loadLimitMs?: number;
@@ -57,8 +74,12 @@ export interface OnnxEngineOptions {
 }
 
 /** Options with every default filled in, and checked. */
-export type ResolvedOptions = Required<Omit<OnnxEngineOptions, 'sampleRow'>> & {
+type Optional = 'sampleRow' | 'device' | 'memoryPerInstance';
+
+export type ResolvedOptions = Required<Omit<OnnxEngineOptions, Optional>> & {
   readonly sampleRow: Row | undefined;
+  readonly device: number | undefined;
+  readonly memoryPerInstance: MemoryShare | undefined;
   /** True when the caller left the count of instances to us. */
   readonly maxInstancesByDefault: boolean;
 };
@@ -72,13 +93,13 @@ export function resolveOptions(options: OnnxEngineOptions): ResolvedOptions {
     ? Math.min(paperLimits.maxInstances, cores)
     : paperLimits.maxInstances;
   const threads = options.threadsPerInstance ?? 'auto';
+  const slow = provider === 'tensorrt' ? 600_000 : undefined;
   return {
     modelPath: options.modelPath,
     provider,
-    isolation: oneOf('isolation', options.isolation ?? (onCpu ? 'thread' : 'process'), [
-      'thread',
-      'process',
-    ]),
+    isolation: isolationFor(provider, options.isolation),
+    device: deviceFor(provider, options.device),
+    memoryPerInstance: memoryFor(provider, options.memoryPerInstance),
     threadsPerInstance:
       threads === 'auto' ? threads : positiveInteger('threadsPerInstance', threads),
     maxInstances: positiveInteger('maxInstances', options.maxInstances ?? mostInstances),
@@ -86,8 +107,8 @@ export function resolveOptions(options: OnnxEngineOptions): ResolvedOptions {
     maxBatchSize: positiveInteger('maxBatchSize', options.maxBatchSize ?? paperLimits.maxBatchSize),
     shapes: options.shapes ?? {},
     sampleRow: options.sampleRow,
-    runLimitMs: positiveMs('runLimitMs', options.runLimitMs ?? 60_000),
-    loadLimitMs: positiveMs('loadLimitMs', options.loadLimitMs ?? 120_000),
+    runLimitMs: positiveMs('runLimitMs', options.runLimitMs ?? slow ?? 60_000),
+    loadLimitMs: positiveMs('loadLimitMs', options.loadLimitMs ?? slow ?? 120_000),
     closeLimitMs: positiveMs('closeLimitMs', options.closeLimitMs ?? 10_000),
     firstBackoffMs: positiveMs('firstBackoffMs', options.firstBackoffMs ?? 100),
     maxBackoffMs: positiveMs('maxBackoffMs', options.maxBackoffMs ?? 30_000),
@@ -95,6 +116,41 @@ export function resolveOptions(options: OnnxEngineOptions): ResolvedOptions {
     seed: options.seed ?? 1,
     clock: options.clock ?? systemClock,
   };
+}
+
+function isolationFor(provider: Provider, given: Isolation | undefined): Isolation {
+  const isolation = oneOf('isolation', given ?? (provider === 'cpu' ? 'thread' : 'process'), [
+    'thread',
+    'process',
+  ]);
+  if (provider === 'webgpu' && isolation === 'thread') {
+    // onnxruntime-node 1.30.0: two sessions at once in one process end it with a segmentation fault.
+    const rule = 'must be process with webgpu, which allows one session in a process';
+    throw invalidArgument('isolation', rule, isolation);
+  }
+  return isolation;
+}
+
+function deviceFor(provider: Provider, device: number | undefined): number | undefined {
+  if (device === undefined) return undefined;
+  if (!['cuda', 'tensorrt', 'dml'].includes(provider)) {
+    const rule = 'can be chosen with the providers cuda, tensorrt and dml only';
+    throw invalidArgument('the device', rule, `${device} with ${provider}`);
+  }
+  if (Number.isSafeInteger(device) && device >= 0) return device;
+  throw invalidArgument('the device', 'must be an integer of at least 0', device);
+}
+
+function memoryFor(provider: Provider, share: MemoryShare | undefined): MemoryShare | undefined {
+  if (share === undefined) return undefined;
+  if (provider !== 'cuda' && provider !== 'tensorrt') {
+    const rule = 'can be limited with the providers cuda and tensorrt only';
+    throw invalidArgument('memory per instance', rule, provider);
+  }
+  if ('bytes' in share) return { bytes: positiveInteger('memory per instance', share.bytes) };
+  const { fraction } = share;
+  if (fraction > 0 && fraction <= 1) return share;
+  throw invalidArgument('memory per instance', 'must be a share above 0 and up to 1', fraction);
 }
 
 function oneOf<T extends string>(what: string, value: T, allowed: readonly T[]): T {

@@ -7,6 +7,26 @@ import type { FakeInstance } from './testing/fake-instance.ts';
 const setUp = (): ReturnType<typeof setUpPool<VirtualClock>> =>
   setUpPool({ clock: new VirtualClock() });
 
+describe('batches that are not full', () => {
+  it('can be filled up to the next size that the instance has run', () => {
+    const { pool, first, apply } = setUp();
+    for (const batchSize of [8, 32]) {
+      apply({ instances: 1, batchSize, config: configOf(4) });
+      first.step();
+    }
+    expect([1, 2, 8, 9, 32, 33].map((rows) => pool.warmSizeFor(rows))).toEqual([
+      1, 8, 8, 32, 32, 33,
+    ]);
+  });
+
+  it('stay as they are while no instance is free', () => {
+    const { pool } = setUp();
+    pool.run(batchOf(1), () => undefined);
+    expect(pool.warmSizeFor(1)).toBe(1);
+    expect(pool.warmSizeFor(3)).toBe(3);
+  });
+});
+
 describe('resizing', () => {
   it('warms newcomers before they count and reports when all is in effect', () => {
     const { pool, started, applied, apply, states } = setUp();

@@ -90,6 +90,12 @@ export class Pool {
     this.#reconcile();
   }
 
+  /** The smallest batch size, of this many rows or more, that the next instance is warm for. */
+  warmSizeFor(rows: number): number {
+    const fitting = this.#roster.nextWarm.filter((size) => size >= rows);
+    return fitting.length === 0 ? rows : Math.min(...fitting);
+  }
+
   /** Runs a batch on a free instance; call only while there is one. */
   run(batch: PackedBatch, done: (outcome: InstanceOutcome) => void): void {
     const member = this.#roster.takeFree();

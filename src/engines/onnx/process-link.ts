@@ -13,10 +13,15 @@ const keptStderrChars = 500;
  * Starts a process instance. Messages travel as frames on a socket pair: node's own IPC channel
  * takes about five times as long for a batch of images, most of it in this process.
  *
+ * @param environment variables that it gets beside those of this process
  * @throws DnnScalerError `unavailable` when the entry point has not been built
  */
-export function openProcessLink(listener: LinkListener): Link {
+export function openProcessLink(
+  listener: LinkListener,
+  environment: Readonly<Record<string, string>> = {},
+): Link {
   const child = spawn(process.execPath, [fileURLToPath(entryFile('process-entry'))], {
+    env: { ...process.env, ...environment },
     // Standard input is the leash of parent-watch.ts; standard output is not the child's to use.
     stdio: ['overlapped', 'ignore', 'pipe', 'overlapped'],
     windowsHide: true,

@@ -4,6 +4,8 @@ import type { Provider } from './providers.ts';
 /** How one session is to be made; instances whose configurations are equal are interchangeable. */
 export interface SessionConfig {
   readonly provider: Provider;
+  /** Number of the GPU among those that the session can see; the first without one. */
+  readonly deviceId?: number;
   /** Intra-operator threads, from 1. */
   readonly threads: number;
   /** Whether idle threads of a session spin (one instance), or sleep (several that share cores). */

@@ -85,6 +85,11 @@ export class Roster {
     this.#idle.push(member);
   }
 
+  /** Batch sizes that the instance which runs next is warm for. */
+  get nextWarm(): readonly number[] {
+    return [...(this.#idle.at(-1)?.warm ?? [])];
+  }
+
   /** @throws DnnScalerError `internal` when none is free */
   takeFree(): Member {
     const member = this.#idle.pop();

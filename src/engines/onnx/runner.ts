@@ -36,7 +36,7 @@ export class Runner {
   /** Loads the model; blocks its thread while it does. Throws what the runtime throws. */
   static async load(modelPath: string, config: SessionConfig): Promise<Runner> {
     const session = await InferenceSession.create(modelPath, {
-      executionProviders: [config.provider],
+      executionProviders: executionProviders(config),
       intraOpNumThreads: config.threads,
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
@@ -62,6 +62,17 @@ export class Runner {
   async release(): Promise<void> {
     await this.#session.release();
   }
+}
+
+/** The provider and what takes over where it cannot; the CPU does that by itself. */
+function executionProviders({
+  provider,
+  deviceId,
+}: SessionConfig): InferenceSession.ExecutionProviderConfig[] {
+  // TensorRT leaves operators that it does not have to the next provider (ONNX Runtime's manual).
+  const names = provider === 'tensorrt' ? (['tensorrt', 'cuda'] as const) : [provider];
+  // The WebGPU provider refuses options that it does not know, this one among them.
+  return names.map((name) => (deviceId === undefined ? name : { name, deviceId }));
 }
 
 function describe(metadata: InferenceSession.ValueMetadata): ValueMetadata {

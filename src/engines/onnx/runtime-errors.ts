@@ -6,10 +6,21 @@ import type { Provider } from './providers.ts';
 const sourcePlace =
   /(\/|[A-Za-z]:\\)[^\s:]*onnxruntime[^\s:]*:\d+ [^)]*\)(::<lambda\(\)>)?( const)? /g;
 
+/** What a C++ template was made for, within such a place. */
+const templateArguments = / \[with [^\]]*\]/g;
+
+/** Where a call of CUDA failed, at the end of the provider's messages. */
+const cudaPlace = / ; GPU=\S+ ; hostname=.*$/;
+
 /** The message of what the runtime threw, as one line without the places of its source files. */
 export function runtimeMessage(thrown: unknown): string {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return message.replaceAll(sourcePlace, '').replaceAll(/\s+/g, ' ').trim();
+  return message
+    .replaceAll(templateArguments, '')
+    .replaceAll(sourcePlace, '')
+    .replaceAll(/\s+/g, ' ')
+    .replace(cudaPlace, '')
+    .trim();
 }
 
 const loadCodes: readonly (readonly [RegExp, ErrorCode])[] = [
@@ -50,7 +61,9 @@ export function loadError(
   code: ErrorCode,
   message: string,
 ): DnnScalerError {
-  const reason = message.replace(/^Load model from .* failed: ?/, '');
+  const reason = /failed to get a webgpu adapter/i.test(message)
+    ? 'WebGPU finds no GPU driver that it can use; of Mesa it takes version 25 or later'
+    : message.replace(/^Load model from .* failed: ?/, '');
   const where = provider === 'cpu' ? '' : ` on ${provider}`;
   return new DnnScalerError(code, `the model ${modelPath} cannot be loaded${where}: ${reason}`);
 }

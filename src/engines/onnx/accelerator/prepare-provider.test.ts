@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import { resolveOptions } from '../options.ts';
+import type { OnnxEngineOptions } from '../options.ts';
+import { mpsRuns, parseGpus } from './nvidia.ts';
+import { prepareProvider } from './prepare-provider.ts';
+import type { PreparedProvider } from './prepare-provider.ts';
+import { cudaMachine, fakeHost, filesIn } from './testing/fake-host.ts';
+import type { FakeMachine } from './testing/fake-host.ts';
+
+const mps = {
+  '/tmp/nvidia-mps/control': '',
+  '/tmp/nvidia-mps/nvidia-cuda-mps-control.pid': '77\n',
+  '/proc/77/comm': 'nvidia-cuda-mps\n',
+};
+
+function prepare(
+  options: Partial<OnnxEngineOptions>,
+  machine: FakeMachine = cudaMachine(),
+): Promise<PreparedProvider> {
+  const resolved = resolveOptions({ modelPath: 'm', cores: 2, provider: 'cuda', ...options });
+  return prepareProvider(resolved, fakeHost(machine));
+}
+
+describe('the GPU of an instance', () => {
+  it('is left to CUDA unless one is named', async () => {
+    const { environment, maxInstances } = await prepare({});
+    expect(environment).toEqual({});
+    expect(maxInstances).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('is the only one it sees, by the numbers of nvidia-smi', async () => {
+    const { environment } = await prepare({ device: 1 });
+    expect(environment).toMatchObject({
+      CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
+      CUDA_VISIBLE_DEVICES: '1',
+    });
+  });
+
+  it('is counted among those that this process may see', async () => {
+    const machine = { ...cudaMachine(), environment: { CUDA_VISIBLE_DEVICES: 'GPU-bbbb, 0' } };
+    const { environment } = await prepare(
+      { device: 0, memoryPerInstance: { fraction: 0.5 } },
+      machine,
+    );
+    // Half of the second GPU, which is the first that may be seen.
+    expect(environment).toMatchObject({
+      CUDA_VISIBLE_DEVICES: 'GPU-bbbb',
+      CUDA_MPS_PINNED_DEVICE_MEM_LIMIT: '0=20480M',
+    });
+    await expect(prepare({ device: 2 }, machine)).rejects.toThrow(
+      'the device must be one of the 2 GPUs that CUDA_VISIBLE_DEVICES lets through, counted from 0; received 2',
+    );
+  });
+
+  it('must be there', async () => {
+    await expect(prepare({ device: 7 })).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message:
+        'the device must be one of the 2 GPUs that nvidia-smi lists, counted from 0; received 7',
+    });
+    const empty = { ...cudaMachine(), commands: { 'nvidia-smi': 'No devices were found\n' } };
+    await expect(prepare({}, empty)).rejects.toThrow('nvidia-smi finds the driver, and no GPU');
+  });
+
+  it('needs a driver as new as the provider libraries', async () => {
+    const old = { 'nvidia-smi': '0, NVIDIA A, GPU-aaaa, 550.54.14, 81920, 80000' };
+    await expect(prepare({}, { ...cudaMachine(13), commands: old })).rejects.toThrow(
+      'the NVIDIA driver is 550.54.14, and these provider libraries are for CUDA 13, which needs 580 or later',
+    );
+    await expect(prepare({}, { ...cudaMachine(12), commands: old })).resolves.toBeDefined();
+  });
+});
+
+describe('the libraries of an instance', () => {
+  it('are made known to its loader after those that were', async () => {
+    const { files, commands } = cudaMachine();
+    const cudnn = '/usr/lib/x86_64-linux-gnu/libcudnn.so.9';
+    const { [cudnn]: _, ...others } = files;
+    const { environment } = await prepare(
+      {},
+      {
+        files: { ...others, ...filesIn('/opt/libs', 'libcudnn.so.9') },
+        commands,
+        environment: { DNNSCALER_CUDA_LIBRARIES: '/opt/libs', LD_LIBRARY_PATH: '/mine' },
+      },
+    );
+    expect(environment).toEqual({ LD_LIBRARY_PATH: '/mine:/opt/libs' });
+  });
+});
+
+describe('memory for each instance', () => {
+  it('bounds the instances by what the GPU has', async () => {
+    expect(await prepare({ memoryPerInstance: { fraction: 0.1 } })).toMatchObject({
+      maxInstances: 10,
+      environment: { CUDA_MPS_PINNED_DEVICE_MEM_LIMIT: '0=8192M' },
+    });
+    const bytes = 30 * 2 ** 30;
+    expect((await prepare({ memoryPerInstance: { bytes } })).maxInstances).toBe(2);
+    await expect(prepare({ memoryPerInstance: { bytes: 81 * 2 ** 30 } })).rejects.toThrow(
+      "memory per instance must be at most the GPU's 80.0 GiB",
+    );
+  });
+
+  it('says who enforces it, or that nobody does', async () => {
+    const options = { memoryPerInstance: { fraction: 0.25 } };
+    const machine = cudaMachine();
+    const notes = async (files: FakeMachine['files']): Promise<string> =>
+      (await prepare(options, { ...machine, files: { ...machine.files, ...files } })).notes.join();
+    expect(await notes({})).toMatch(
+      /MPS is not running.*take turns.*20\.0 GiB.*nothing enforces it/,
+    );
+    expect(await notes(mps)).toBe('20.0 GiB of GPU memory for each instance, which MPS enforces');
+  });
+
+  it('needs to know the GPU for a share of it', async () => {
+    const blind = { ...cudaMachine(), commands: {} };
+    await expect(prepare({ memoryPerInstance: { fraction: 0.1 } }, blind)).rejects.toThrow(
+      'give it in bytes, such as 2GiB',
+    );
+    const { maxInstances } = await prepare({ memoryPerInstance: { bytes: 2 ** 30 } }, blind);
+    expect(maxInstances).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe('MPS', () => {
+  it('runs when its pipe is there and its process lives', () => {
+    expect(mpsRuns(fakeHost())).toBe(false);
+    expect(mpsRuns(fakeHost({ files: mps }))).toBe(true);
+    expect(mpsRuns(fakeHost({ files: { ...mps, '/proc/77/comm': 'bash\n' } }))).toBe(false);
+    const { '/proc/77/comm': _, ...dead } = mps;
+    expect(mpsRuns(fakeHost({ files: dead }))).toBe(false);
+    const environment = { CUDA_MPS_PIPE_DIRECTORY: '/run/mps' };
+    expect(mpsRuns(fakeHost({ files: mps, environment }))).toBe(false);
+    expect(mpsRuns(fakeHost({ files: { '/run/mps/control': '' }, environment }))).toBe(true);
+  });
+});
+
+describe('parseGpus', () => {
+  it('takes lines of figures and nothing else', () => {
+    expect(parseGpus('warning: something\n\n3, A, GPU-1, 580.1, [N/A], [N/A]\n')).toEqual([
+      { index: 3, name: 'A', uuid: 'GPU-1', driver: '580.1', memoryBytes: 0, freeBytes: 0 },
+    ]);
+  });
+});

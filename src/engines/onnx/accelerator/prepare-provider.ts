@@ -1,0 +1,130 @@
+import { DnnScalerError, invalidArgument } from '../../../errors.ts';
+import { formatBytes } from '../../../units.ts';
+import type { ResolvedOptions } from '../options.ts';
+import type { Host } from './host.ts';
+import { instanceEnvironment, visibleDevices } from './instance-environment.ts';
+import { searchLibraries } from './library-search.ts';
+import { listNvidiaGpus, mpsRuns, oldestDriverFor } from './nvidia.ts';
+import type { NvidiaGpu } from './nvidia.ts';
+import { providerNeeds, requireNeeds } from './provider-check.ts';
+
+/** What is known of a provider before the first instance starts. */
+export interface PreparedProvider {
+  /** Variables that process instances get beside those of this process. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Instances that the GPU's memory has room for; Infinity where no limit was given. */
+  readonly maxInstances: number;
+  /** For people. */
+  readonly notes: readonly string[];
+}
+
+type Wanted = Pick<ResolvedOptions, 'provider' | 'isolation' | 'device' | 'memoryPerInstance'>;
+
+/**
+ * Checks that a provider's libraries, driver and GPU are there, and works out how its instances are
+ * to be started.
+ *
+ * @throws DnnScalerError `unavailable` with one sentence on what is missing and how to get it;
+ *   `invalid-argument` for a GPU that is not there or more memory than it has
+ */
+export async function prepareProvider(wanted: Wanted, host: Host): Promise<PreparedProvider> {
+  const { provider, isolation, device } = wanted;
+  if (provider === 'cpu')
+    return { environment: {}, maxInstances: Number.POSITIVE_INFINITY, notes: [] };
+  const needs = providerNeeds(provider, host, await searchLibraries(host), isolation === 'thread');
+  requireNeeds(provider, needs);
+  const usesCuda = provider === 'cuda' || provider === 'tensorrt';
+  const gpus = usesCuda ? await listNvidiaGpus(host) : undefined;
+  const gpu = gpus === undefined ? undefined : chooseGpu(gpus, host, device);
+  if (gpu !== undefined) requireDriver(gpu, needs.cudaMajor);
+  const memoryBytes = memoryLimit(wanted, gpu);
+  const notes: string[] = [];
+  const mps = usesCuda && mpsRuns(host);
+  if (usesCuda && !mps) {
+    notes.push(
+      'CUDA MPS is not running, so instances take turns on the GPU; "nvidia-cuda-mps-control -d" starts it',
+    );
+  }
+  if (memoryBytes !== undefined) notes.push(memoryNote(memoryBytes, mps));
+  const environment = instanceEnvironment({
+    provider,
+    environment: host.environment,
+    found: needs.found,
+    device,
+    memoryBytes,
+  });
+  return { environment, maxInstances: roomFor(memoryBytes, wanted, gpu), notes };
+}
+
+function chooseGpu(
+  gpus: readonly NvidiaGpu[],
+  host: Host,
+  device: number | undefined,
+): NvidiaGpu | undefined {
+  if (gpus.length === 0) {
+    throw new DnnScalerError('unavailable', 'nvidia-smi finds the driver, and no GPU');
+  }
+  const visible = visibleDevices(host.environment.CUDA_VISIBLE_DEVICES);
+  const seen = visible === undefined ? gpus.map(({ index }) => `${index}`) : visible;
+  const wanted = seen[device ?? 0];
+  if (wanted === undefined) {
+    const among = visible === undefined ? 'nvidia-smi lists' : 'CUDA_VISIBLE_DEVICES lets through';
+    throw invalidArgument(
+      'the device',
+      `must be one of the ${seen.length} GPUs that ${among}, counted from 0`,
+      device ?? 0,
+    );
+  }
+  return gpus.find(({ index, uuid }) => `${index}` === wanted || uuid.startsWith(wanted));
+}
+
+function requireDriver({ driver }: NvidiaGpu, cudaMajor: number | undefined): void {
+  const oldest = cudaMajor === undefined ? undefined : oldestDriverFor(cudaMajor);
+  const major = Number.parseInt(driver, 10);
+  if (oldest === undefined || !(major < oldest)) return;
+  throw new DnnScalerError(
+    'unavailable',
+    `the NVIDIA driver is ${driver}, and these provider libraries are for CUDA ${cudaMajor}, which needs ${oldest} or later; update the driver, or take provider libraries for an earlier CUDA`,
+  );
+}
+
+/** GPU memory for each instance, in bytes; undefined without a limit. */
+function memoryLimit(
+  { memoryPerInstance }: Wanted,
+  gpu: NvidiaGpu | undefined,
+): number | undefined {
+  if (memoryPerInstance === undefined) return undefined;
+  const total = gpu?.memoryBytes ?? 0;
+  if ('bytes' in memoryPerInstance) {
+    const { bytes } = memoryPerInstance;
+    if (total > 0 && bytes > total) {
+      const rule = `must be at most the GPU's ${formatBytes(total)}`;
+      throw invalidArgument('memory per instance', rule, formatBytes(bytes));
+    }
+    return bytes;
+  }
+  if (total > 0) return Math.floor(memoryPerInstance.fraction * total);
+  throw new DnnScalerError(
+    'unavailable',
+    'memory per instance as a fraction needs nvidia-smi, which does not tell how much memory the GPU has; give it in bytes, such as 2GiB',
+  );
+}
+
+function roomFor(
+  memoryBytes: number | undefined,
+  { memoryPerInstance }: Wanted,
+  gpu: NvidiaGpu | undefined,
+): number {
+  if (memoryPerInstance === undefined || memoryBytes === undefined) return Number.POSITIVE_INFINITY;
+  // Ten instances of a tenth each fit, whatever the last digit of ten tenths is.
+  const share = 'fraction' in memoryPerInstance ? memoryPerInstance.fraction : undefined;
+  if (share !== undefined) return Math.max(1, Math.floor(1 / share + 1e-9));
+  const total = gpu?.memoryBytes ?? 0;
+  return total > 0 ? Math.max(1, Math.floor(total / memoryBytes)) : Number.POSITIVE_INFINITY;
+}
+
+function memoryNote(memoryBytes: number, mps: boolean): string {
+  const limit = `${formatBytes(memoryBytes)} of GPU memory for each instance`;
+  if (mps) return `${limit}, which MPS enforces`;
+  return `${limit} bounds how many there are; nothing enforces it, since onnxruntime-node passes no limit on to CUDA and MPS is not running`;
+}
