@@ -276,3 +276,20 @@ describe('bad input', () => {
     expect(code).not.toBe(0);
   });
 });
+
+describe('dnnscaler doctor', () => {
+  it('tries the providers and tells what works', async () => {
+    const { code, stdout, stderr } = await run('doctor', '--json');
+    expect(stderr).toBe('');
+    const report = JSON.parse(stdout) as {
+      providers: { name: string; works: boolean; detail: string }[];
+      machine: { cores: number };
+      images: { works: boolean };
+    };
+    expect(report.providers[0]).toMatchObject({ name: 'cpu', works: true });
+    for (const { detail } of report.providers) expect(detail).toMatch(/^[^\n]+$/);
+    expect(report.machine.cores).toBeGreaterThanOrEqual(1);
+    expect(report.images.works).toBe(true);
+    expect(code).toBe(0);
+  });
+});

@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   load: async () => (await import('./load.ts')).loadCommand(),
   compare: async () => (await import('./compare.ts')).compareCommand(),
   profile: async () => (await import('./profile.ts')).profileCommand(),
+  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
   zoo: async () => (await import('./zoo.ts')).zooCommand(),
   dataset: async () => (await import('./dataset.ts')).datasetCommand(),
   estimate: async () => (await import('./estimate.ts')).estimateCommand(),

@@ -22,8 +22,8 @@ export interface ProviderNeeds {
   readonly cudaMajor: number | undefined;
 }
 
-/** Libraries that the CUDA provider opens by itself when a model needs them. */
-const openedByCuda = ['libcudnn.so.9'];
+/** What the CUDA provider opens by itself when a model has convolutions. */
+const cudnn = 'libcudnn.so.9';
 
 /**
  * Looks for everything that a session on this provider loads, without loading it. What it needs is
@@ -84,10 +84,10 @@ function cudaNeeds(
       remedy: `fetch them with "node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12", or copy them into ${host.providerFolder}`,
     });
   }
-  const needed = new Set(openedByCuda);
   // Before the provider's file is there, the driver is all that is known to be needed.
-  needed.add('libcuda.so.1');
+  const needed = new Set(['libcuda.so.1']);
   for (const file of files) for (const name of host.neededBy(file) ?? []) needed.add(name);
+  if (absent.length === 0) needed.add(cudnn);
   const cudaMajor = majorOf(needed);
   const found = new Map<string, FoundLibrary>();
   const missing: string[] = [];
