@@ -65,7 +65,7 @@ function chooseGpu(
     throw new DnnScalerError('unavailable', 'nvidia-smi finds the driver, and no GPU');
   }
   const visible = visibleDevices(host.environment.CUDA_VISIBLE_DEVICES);
-  const seen = visible === undefined ? gpus.map(({ index }) => `${index}`) : visible;
+  const seen = visible ?? gpus.map(({ index }) => `${index}`);
   const wanted = seen[device ?? 0];
   if (wanted === undefined) {
     const among = visible === undefined ? 'nvidia-smi lists' : 'CUDA_VISIBLE_DEVICES lets through';

@@ -6,10 +6,11 @@ import { splitPath } from './library-search.ts';
  * The description files of Vulkan drivers that the loader would find (Vulkan loader, driver
  * interface): those that the environment names, else those in its folders on Linux.
  */
-export function vulkanDrivers({ environment, exists, list }: Host): readonly string[] {
-  const isFile = (path: string): boolean => path.endsWith('.json') && exists(path);
+export function vulkanDrivers(host: Host): readonly string[] {
+  const { environment } = host;
+  const isFile = (path: string): boolean => path.endsWith('.json') && host.exists(path);
   const within = (path: string): readonly string[] =>
-    path.endsWith('.json') ? [path] : list(path).map((name) => join(path, name));
+    path.endsWith('.json') ? [path] : host.list(path).map((name) => join(path, name));
   const named = environment.VK_DRIVER_FILES ?? environment.VK_ICD_FILENAMES;
   if (named !== undefined) return splitPath(named).flatMap(within).filter(isFile);
   const home = environment.HOME ?? '';
