@@ -167,6 +167,11 @@ export class Deployment<Row = unknown, Reply = unknown> {
     return this.#dispatcher.submit(row, settled, options);
   }
 
+  /** Takes the rows that `act` submits for one arrival: batches form from all of them. */
+  together(act: () => void): void {
+    this.#dispatcher.together(act);
+  }
+
   /** Withdraws a row that has not begun to run: its `settle` gets `cancelled`. */
   cancel(request: PendingRequest<Row, Reply>): void {
     this.#dispatcher.cancel(request);

@@ -88,6 +88,12 @@ describe('batches', () => {
     expect(settled).toEqual([1, 2, 3, 4].map((row) => ({ row, reply: row, error: null })));
   });
 
+  it('hold the rows that arrive together, even where they need not wait for more', () => {
+    dispatcher.hurry();
+    dispatcher.together(() => submit(1, 2, 3));
+    expect(running()).toEqual([[1, 2, 3]]);
+  });
+
   it('take no more than the batch size after it has changed', () => {
     start(4, 0);
     submit(1, 2, 3, 4, 5, 6);

@@ -80,7 +80,7 @@ export class Dispatcher<Row, Reply> {
   #holdUntilMs = 0;
   #holdsBack = true;
   #hasGivenUp = false;
-  /** Over 0 while replies are handed out or batches dispatched: pumping waits until it is over. */
+  /** Over 0 while replies are handed out, batches dispatched or rows submitted together: pumping waits. */
   #corks = 0;
 
   constructor(
@@ -141,6 +141,17 @@ export class Dispatcher<Row, Reply> {
     request.lane = this.#queue.push(this.#engine.batchKey?.(row) ?? '', request);
     this.pump();
     return request;
+  }
+
+  /** Takes what `act` submits for one arrival: no batch is dispatched before all of it is here. */
+  together(act: () => void): void {
+    this.#corks += 1;
+    try {
+      act();
+    } finally {
+      this.#corks -= 1;
+      this.pump();
+    }
   }
 
   /** Withdraws a request that still waits, settling it as cancelled; one that runs is left to end. */
@@ -265,13 +276,9 @@ export class Dispatcher<Row, Reply> {
     this.#engine.run(rows, (outcome) => {
       this.#inFlight -= 1;
       this.#noteBusy(this.#clock.nowMs());
-      this.#corks += 1;
-      try {
+      this.together(() => {
         this.#end(batch, outcome);
-      } finally {
-        this.#corks -= 1;
-        this.pump();
-      }
+      });
     });
     this.#noteBusy(this.#clock.nowMs());
   }

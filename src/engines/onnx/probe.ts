@@ -8,7 +8,7 @@ import type { InstanceOutcome } from './instance.ts';
 import { fills, makeUpRow } from './made-up-rows.ts';
 import { carryWhole } from './model-layout.ts';
 import type { InputLayout, TensorLayout } from './model-layout.ts';
-import type { ModelMetadata, PackedBatch, PackedTensor } from './protocol.ts';
+import type { ModelMetadata, PackedBatch, PackedTensor, ValueMetadata } from './protocol.ts';
 import { datatypeOfRuntime } from './runtime-types.ts';
 import { sameTensor } from './same-tensor.ts';
 import { validateRow } from './validate-row.ts';
@@ -40,6 +40,8 @@ interface Result {
 interface Declared {
   readonly name: string;
   readonly datatype: Datatype;
+  /** As the model declares it, the batch's place included; texts stand for open dimensions. */
+  readonly shape: ValueMetadata['shape'];
 }
 
 /**
@@ -190,9 +192,9 @@ function resultOf(outcome: InstanceOutcome): Result {
 
 function declaredOutputs(metadata: ModelMetadata): readonly Declared[] {
   const outputs: Declared[] = [];
-  for (const { name, type } of metadata.outputs) {
+  for (const { name, type, shape } of metadata.outputs) {
     const datatype = type === undefined ? undefined : datatypeOfRuntime(type);
-    if (datatype !== undefined) outputs.push({ name, datatype });
+    if (datatype !== undefined) outputs.push({ name, datatype, shape });
     else if (type !== undefined) {
       const message = `output ${name} of the model has the element type ${type}, which cannot be read in Node.js`;
       throw new DnnScalerError('unsupported', message);
@@ -202,15 +204,20 @@ function declaredOutputs(metadata: ModelMetadata): readonly Declared[] {
   throw new DnnScalerError('unsupported', 'none of the outputs of the model is a tensor');
 }
 
-/** Dimensions that two different rows agree on are taken as settled, others stay open. */
+/**
+ * Dimensions that two different rows agree on are taken as settled, others stay open; so do those
+ * that the model leaves open where they may follow from an open dimension of an input.
+ */
 function finish(layout: InputLayout, declared: readonly Declared[], rows: Rows): ModelLayout {
   const size = layout.rowsPerRun === 'any' ? 1 : layout.rowsPerRun;
-  const outputs = declared.map(({ name, datatype }, index): TensorLayout => {
+  const inputsVary = layout.inputs.some(({ declaredDims }) => declaredDims.includes(-1));
+  const outputs = declared.map(({ name, datatype, shape }, index): TensorLayout => {
     const first = rows.firstResult.tensors[index]?.dims ?? [];
     const second = rows.secondResult.tensors[index]?.dims ?? [];
     const inBatches = layout.inputs.some(({ batched }) => batched);
     const batched = inBatches && first[0] === size && second[0] === size;
-    const dims = first.map((dim, axis) => (second[axis] === dim ? dim : -1));
+    const mayVary = (axis: number) => inputsVary && typeof shape[axis] === 'string';
+    const dims = first.map((dim, axis) => (second[axis] === dim && !mayVary(axis) ? dim : -1));
     return { name, datatype, batched, dims: batched ? dims.slice(1) : dims };
   });
   return { ...layout, outputs, knownGood: rows.first };

@@ -41,6 +41,12 @@ export class RowGroup {
   }
 
   submit(): void {
+    this.#deployment.together(() => {
+      this.#submitAll();
+    });
+  }
+
+  #submitAll(): void {
     for (const [index, row] of this.#rows.entries()) {
       if (this.#isOver) return;
       const request = this.#deployment.submit(
