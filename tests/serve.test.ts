@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -75,7 +76,7 @@ beforeAll(async () => {
   server = new Served(...args, ...anyPorts, '--calibrate', '1s');
   url = (await server.line('listening')).http as string;
   await server.line('ready');
-}, 180_000);
+});
 
 afterAll(async () => {
   server.child.kill('SIGKILL');
@@ -108,17 +109,25 @@ describe('dnnscaler serve', () => {
   it('takes load from its own generator, as the README has it', async () => {
     const [command = ''] = shellLines(readme, 'npx dnnscaler load');
     const args = command.replaceAll('http://localhost:8000', url).split(/\s+/).slice(2);
-    const { stdout } = await execute(process.execPath, [
-      ...[cli, ...args.map((arg) => (arg === '10s' ? '2s' : arg === '50ms' ? '60s' : arg))],
-      '--json',
-    ]);
+    const shorter = args.map((arg) => (arg === '10s' ? '2s' : arg === '50ms' ? '60s' : arg));
+    // The exit status says whether the SLO was held, which a starved generator cannot promise.
+    const { stdout } = await execute(process.execPath, [cli, ...shorter, '--json']).catch(
+      (error: unknown) => error as { stdout: string },
+    );
     const result = JSON.parse(stdout) as { sent: number; answered: number; errors: number };
     expect(result.answered).toBeGreaterThan(0);
     expect(result.errors).toBe(0);
-  }, 120_000);
+  });
 
   it('answers what it had accepted when it is told to stop, and leaves with 0', async () => {
     const photo = readFileSync(join(folder, 'photo.jpg'));
+    const reached = async (): Promise<number> => {
+      const body = await (await fetch(`${url}/metrics`)).text();
+      const busy = /rows_in_progress\{[^}]*\} (\d+)/.exec(body)?.[1];
+      const answered = /requests_total\{[^}]*answered"\} (\d+)/.exec(body)?.[1];
+      return Number(busy) + Number(answered);
+    };
+    const before = await reached();
     const answers = Array.from({ length: 8 }, () =>
       fetch(`${url}/v2/models/mobilenet_v1_025/infer`, {
         method: 'POST',
@@ -126,15 +135,8 @@ describe('dnnscaler serve', () => {
         body: photo,
       }).then((response) => response.status),
     );
-    // Accepted means that the server has begun to read it.
-    await expect
-      .poll(async () => {
-        const body = await (await fetch(`${url}/metrics`)).text();
-        const busy = /rows_in_progress\{[^}]*\} (\d+)/.exec(body)?.[1];
-        const answered = /requests_total\{[^}]*answered"\} (\d+)/.exec(body)?.[1];
-        return Number(busy) + Number(answered);
-      })
-      .toBeGreaterThan(0);
+    // Accepted at the least: it waits for an instance, or has been answered.
+    while ((await reached()) <= before) await sleep(10);
     server.child.kill('SIGTERM');
     const statuses = (await Promise.allSettled(answers)).map((each) =>
       each.status === 'fulfilled' ? each.value : 'refused',
@@ -143,7 +145,7 @@ describe('dnnscaler serve', () => {
     expect(statuses).toContain(200);
     expect(await server.ended).toEqual({ code: 0, signal: null });
     await expect(fetch(url)).rejects.toThrow();
-  }, 60_000);
+  });
 
   it.each([
     [['no-such-file.onnx', '--slo', '50ms'], /no-such-file/],
@@ -183,5 +185,5 @@ describe('dnnscaler serve', () => {
       code: 2,
       stderr: expect.stringMatching(/no model could be loaded: photo.jpg/) as string,
     });
-  }, 120_000);
+  });
 });

@@ -1,7 +1,11 @@
 import { once } from 'node:events';
 import { status } from '@grpc/grpc-js';
+import type { ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
+import { sleep } from '../../clock.ts';
 import { Random } from '../../random.ts';
+import { ForwardClock } from '../http/testing/forward-clock.ts';
+import type { Message } from './testing/client.ts';
 import { echoRequest, failure, until } from './testing/client.ts';
 import type { Started } from './testing/start.ts';
 import { clientOf, closeAll, start } from './testing/start.ts';
@@ -27,10 +31,22 @@ afterEach(closeAll);
 async function expectHealthy({ server, client }: Started): Promise<void> {
   await until(() => server.openCalls() === 0);
   expect(server.heldBytes()).toBe(0);
-  expect(await client.call('ModelInfer', echoRequest([3]))).toMatchObject({
+  // Where limits are short, a busy machine may break them for an honest client too: it tries again.
+  let answer: Message | undefined;
+  while (answer === undefined) {
+    answer = await client.call('ModelInfer', echoRequest([3])).catch(async (error: unknown) => {
+      if ((error as ServiceError).code !== status.UNAVAILABLE) throw error;
+      await sleep(50);
+      return undefined;
+    });
+  }
+  expect(answer).toMatchObject({
     raw_output_contents: [Buffer.from(Float32Array.of(3).buffer)],
   });
 }
+
+/** Late calls are looked for four times in the shortest of the limits. */
+const sweptOften = { writeTimeoutMs: 1000 };
 
 /** A copy with some bytes from `start` on changed. */
 function mutate(bytes: Buffer, start: number, edits: number, random: Random): Buffer {
@@ -132,14 +148,16 @@ describe('a server under abuse', () => {
   });
 
   it('ends calls whose requests do not arrive whole', async () => {
-    const started = await start({ limits: { requestTimeoutMs: 1000 } });
+    const clock = new ForwardClock();
+    const started = await start({ clock, limits: sweptOften });
     const { server } = started;
     const socket = await open(server.port);
     const part = frame(0, 0, 3, Buffer.from([0, 0, 0, 0, 100, 1, 2, 3]));
     const streamPart = frame(0, 0, 5, Buffer.from([0, 0, 0, 0, 100, 1, 2, 3]));
     socket.write(Buffer.concat([hello, headers(1, inferPath), headers(3, inferPath), part]));
     socket.write(Buffer.concat([headers(5, streamPath), streamPart, headers(7, streamPath)]));
-    await until(() => server.openCalls() === 4);
+    await until(() => server.openCalls() === 4 && server.heldBytes() > 0);
+    clock.aheadMs = 61_000;
     // The stream that has begun nothing may stay.
     await until(() => server.openCalls() === 1);
     expect(server.heldBytes()).toBe(0);
@@ -148,16 +166,15 @@ describe('a server under abuse', () => {
   });
 
   it('leaves requests alone that take long to answer', async () => {
-    const started = await start({ limits: { requestTimeoutMs: 500 } });
+    const clock = new ForwardClock();
+    const started = await start({ clock, limits: sweptOften });
     const { plane, client } = started;
     const stream = client.stream();
     stream.write(echoRequest([1], { model_name: 'held' }));
     const answer = client.call('ModelInfer', echoRequest([1], { model_name: 'held' }));
     await until(() => plane.pending.length === 2);
-    const later = client.call('ModelInfer', echoRequest([1], { model_name: 'held' }), {
-      deadlineMs: 1200,
-    });
-    await failure(later);
+    clock.aheadMs = 61_000;
+    await sleep(1000); // some sweeps
     for (const { answer: give } of plane.pending) give();
     expect(await answer).toMatchObject({ model_name: 'held' });
     const [response] = (await once(stream, 'data')) as [object];

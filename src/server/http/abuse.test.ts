@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { sleep } from '../../clock.ts';
 import type { HttpServer } from './server.ts';
@@ -10,9 +11,20 @@ const held = '/v2/models/held/infer';
 /** Fails unless the server answers an honest request, and holds nothing of earlier ones. */
 async function expectSound(server: HttpServer): Promise<void> {
   await until(() => server.openRequests() === 0);
-  const answer = await fetch(server.url + infer, { method: 'POST', body: echoBody(5) });
-  expect(answer.status).toBe(200);
-  expect(await answer.json()).toMatchObject({ outputs: [{ data: [5] }] });
+  const text = await ask(server, rawPost(infer, echoBody(5), 'connection: close'));
+  expect(text).toMatch(/^HTTP\/1\.1 200 /);
+  expect(text).toContain('"data":[5]');
+}
+
+/**
+ * What a request is answered until the connection is closed. A server whose limits are short may find
+ * even an honest client too slow while this machine does something else; then it is asked again.
+ */
+async function ask(server: HttpServer, request: string): Promise<string> {
+  for (;;) {
+    const { text } = await sendRaw(server.port, request);
+    if (text !== '' && !text.startsWith('HTTP/1.1 408 ')) return text;
+  }
 }
 
 describe('bytes that are no request', () => {
@@ -168,13 +180,13 @@ describe('a client that takes its time', () => {
 
   it('before its next request is cut off', async () => {
     const { server } = await start({ limits });
-    const { text } = await sendRaw(server.port, rawPost(infer, echoBody(1)));
-    expect(text).toMatch(/^HTTP\/1\.1 200 /);
+    // Without `connection: close` only the limit ends the connection.
+    expect(await ask(server, rawPost(infer, echoBody(1)))).toMatch(/^HTTP\/1\.1 200 /);
     await expectSound(server);
   });
 
   it('to read its answer is cut off', async () => {
-    const { server } = await start({ limits: { ...limits, writeTimeoutMs: 200 } });
+    const { server } = await start({ limits: { writeTimeoutMs: 200 } });
     const socket = await openSocket(server.port);
     const bytes = 30_000_000; // more than the kernel buffers
     const json = `{"inputs":[{"name":"x","datatype":"INT8","shape":[${bytes}],"parameters":{"binary_data_size":${bytes}}}],"parameters":{"binary_data_output":true}}`;
@@ -185,16 +197,22 @@ describe('a client that takes its time', () => {
     await until(() => server.openRequests() === 1);
     await until(() => server.openRequests() === 0);
     const { text } = await receiveAll(socket);
+    expect(text).toMatch(/^HTTP\/1\.1 200 /);
     expect(text.length).toBeLessThan(bytes);
     await expectSound(server);
   });
 
   it('may take it while its request is worked on', async () => {
     const { server, plane } = await start({ limits });
-    const socket = await openSocket(server.port);
-    const answer = receiveUntil(socket, '"data":[1]');
-    socket.write(rawPost(held, echoBody(1)));
-    await until(() => plane.pending.length === 1);
+    let socket: Socket;
+    let answer: Promise<string>;
+    do {
+      socket = await openSocket(server.port);
+      answer = receiveUntil(socket, '"data":[1]');
+      const refused = answer.catch(() => 'refused');
+      socket.write(rawPost(held, echoBody(1)));
+      await Promise.race([refused, until(() => plane.pending.length === 1)]);
+    } while (plane.pending.length === 0);
     await sleep(1000); // longer than every limit
     plane.pending[0]!.answer();
     expect(await answer).toMatch(/^HTTP\/1\.1 200 /);

@@ -4,6 +4,7 @@ import { checkHttpOptions } from './options.ts';
 import type { HttpServerOptions } from './options.ts';
 import { startHttpServer } from './server.ts';
 import { FakeDataPlane } from './testing/fake-data-plane.ts';
+import { ForwardClock } from './testing/forward-clock.ts';
 import { openSocket, receiveAll, receiveUntil, sendRaw } from './testing/raw-client.ts';
 import { echoBody, rawPost, start, until } from './testing/start.ts';
 import { tlsPair } from './testing/tls-pair.ts';
@@ -120,13 +121,16 @@ describe('stopping', () => {
   });
 
   it('cuts off bodies that do not arrive', async () => {
-    const { server } = await start({ limits: { headersTimeoutMs: 100, requestTimeoutMs: 300 } });
+    const clock = new ForwardClock();
+    const { server } = await start({ clock });
     const socket = await openSocket(server.port);
     const closed = receiveAll(socket);
     socket.write(rawPost(infer, echoBody(1)).slice(0, -1));
     await until(() => server.openRequests() === 1);
-    await server.stop();
-    await closed;
+    const stopped = server.stop();
+    clock.aheadMs = 61_000;
+    await stopped;
+    expect((await closed).text).toBe('');
   });
 
   it('cancels what is left when the time is over', async () => {
