@@ -241,12 +241,7 @@ describe('connections', () => {
     sockets[0]!.write(rawPost(infer, echoBody(1)));
     expect(await answer).toMatch(/^HTTP\/1\.1 200 /);
     for (const socket of sockets) socket.destroy();
-    let status = 0;
-    while (status !== 200) {
-      status = await fetch(`${server.url}/v2`).then(
-        (response) => response.status,
-        () => 0,
-      );
-    }
+    // Asked over raw sockets: some versions of `fetch` never end when their connection is dropped.
+    expect(await ask(server, rawPost(infer, echoBody(2), 'connection: close'))).toContain('[2]');
   });
 });
