@@ -1,6 +1,7 @@
 /** What docs/serving.md lists must be what the server has. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { serveCommand } from '../src/cli/serve.ts';
 import { systemClock } from '../src/clock.ts';
 import { defaultGrpcLimits } from '../src/server/grpc/options.ts';
 import { defaultHttpLimits } from '../src/server/http/options.ts';
@@ -76,6 +77,9 @@ describe('docs/serving.md', () => {
       expect(row('connections')).toContain(maxConnections.toLocaleString('en-US'));
       expect(row('time for a request')).toContain(seconds(others.requestTimeoutMs));
     }
+    const maxPixels = serveCommand().options.find(({ long }) => long === '--max-pixels');
+    const pixels = maxPixels?.defaultValue as number;
+    expect(row('pixels')).toContain(`| ${pixels.toLocaleString('en-US')} |`);
     expect(row('headers')).toContain(`${http.maxHeaderBytes / 1024} KiB`);
     expect(row('time for headers')).toContain(seconds(http.headersTimeoutMs));
     expect(row('time for headers')).toContain(seconds(grpc.handshakeTimeoutMs));

@@ -94,7 +94,7 @@ export function serveCommand(): Command {
     )
     .option('--max-body <bytes>', 'largest request body', parseCount, 64 * 2 ** 20)
     .option('--max-queue <bytes>', 'what waiting requests may hold in all', parseCount, 2 ** 30)
-    .option('--max-pixels <n>', 'largest image, in pixels', parseCount, 2 ** 27)
+    .option('--max-pixels <n>', 'largest image, in pixels', parseCount, 2 ** 26)
     .addOption(
       new Option('--log <format>', 'auto is text on a terminal, else JSON lines')
         .choices(['auto', 'text', 'json'])

@@ -8,7 +8,6 @@ import type { FolderCatalog } from '../serving/models/folder-catalog.ts';
 import { FolderWatch } from '../serving/models/folder-watch.ts';
 import { MemoryBudget } from '../serving/models/memory-budget.ts';
 import { ModelDataPlane } from '../serving/models/model-data-plane.ts';
-import { defaultMaxPixels } from '../datasets/decode-image.ts';
 import type { GrpcServerOptions } from './grpc/index.ts';
 import { startGrpcServer } from './grpc/index.ts';
 import type { HttpServerOptions } from './http/index.ts';
@@ -32,7 +31,7 @@ export interface ModelServerOptions {
   readonly grpc?: Omit<GrpcServerOptions, 'onFault' | 'onAnswer' | 'clock'> | null;
   /** Bytes that waiting and running requests may hold; further ones get 503. Default 1 GiB. */
   readonly maxQueueBytes?: number;
-  /** Images of more pixels are refused. Default 134 million. */
+  /** Images of more pixels are refused. Default 67 million. */
   readonly maxPixels?: number;
   /** The longest search for a model's operating point before it is ready. Default 20 s; 0: none. */
   readonly calibrateMs?: number;
@@ -54,6 +53,8 @@ export interface ModelServer {
 }
 
 const defaultMaxQueueBytes = 2 ** 30;
+/** Four are decoded at once, and each holds three bytes a pixel. */
+const defaultMaxPixels = 2 ** 26;
 
 /**
  * Starts the inference server: one data plane under HTTP and gRPC. Listens at once, so that

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../clock.ts';
 import type { TraceContext } from '../../oip/trace-context.ts';
 import { traceContextOf } from '../../oip/trace-context.ts';
+import { answerEncoding, compress, leastCompressedBytes } from './answer-encoding.ts';
 import { errorAnswer } from './status.ts';
 
 /** How answers are written, for the whole server. */
@@ -20,7 +21,8 @@ const joinedBytes = 64 * 2 ** 10;
 const lingerMs = 2000;
 
 /**
- * Answers a request; does nothing when the client has left or has been answered.
+ * Answers a request, compressed where the client asks for that; does nothing when the client has left
+ * or has been answered.
  *
  * @param parts of the body, in order, `byteLength` bytes in all; must stay unchanged until sent
  */
@@ -32,8 +34,34 @@ export function answer(
   parts: readonly Uint8Array[],
   byteLength: number,
 ): void {
-  const response = reply.raw;
   reply.hijack();
+  const { method, headers: asked } = reply.request.raw;
+  const encoding =
+    byteLength < leastCompressedBytes || method === 'HEAD'
+      ? undefined
+      : answerEncoding(asked['accept-encoding']);
+  if (encoding === undefined) {
+    send(answering, reply, status, headers, parts, byteLength);
+    return;
+  }
+  compress(encoding, parts, (error, bytes) => {
+    if (error !== null) send(answering, reply, status, headers, parts, byteLength);
+    else {
+      const encoded = { ...headers, 'content-encoding': encoding, vary: 'accept-encoding' };
+      send(answering, reply, status, encoded, [bytes], bytes.byteLength);
+    }
+  });
+}
+
+function send(
+  answering: Answering,
+  reply: FastifyReply,
+  status: number,
+  headers: OutgoingHttpHeaders,
+  parts: readonly Uint8Array[],
+  byteLength: number,
+): void {
+  const response = reply.raw;
   if (response.headersSent || response.destroyed) return;
   headers['content-length'] = byteLength;
   Object.assign(headers, traceOf(reply.request.raw));

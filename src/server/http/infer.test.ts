@@ -250,6 +250,17 @@ describe('limits', () => {
     expect((await post(server.url + infer, echoBody(3))).status).toBe(200);
   });
 
+  it('count what has arrived, not what is announced', async () => {
+    const maxBodyBytes = 32 * 2 ** 20;
+    const { server } = await start({ limits: { maxBodyBytes, maxBufferedBytes: maxBodyBytes } });
+    const announced = rawPost(infer, '').replace('length: 0', `length: ${maxBodyBytes}`);
+    const sockets = await Promise.all([1, 2, 3].map(() => openSocket(server.port)));
+    for (const socket of sockets) socket.write(announced);
+    await until(() => server.openRequests() === 3);
+    expect((await post(server.url + infer, echoBody(1))).status).toBe(200);
+    for (const socket of sockets) socket.destroy();
+  });
+
   it('refuse more bytes at once than allowed, and count them back', async () => {
     const { server, plane } = await start({
       limits: { maxBodyBytes: 1000, maxBufferedBytes: 1500 },

@@ -23,8 +23,9 @@ const noBytes = new Uint8Array(0);
 const alignment = 8;
 
 /**
- * Reads and decompresses a request's body. A body of declared length is copied once, from the
- * socket's chunks to its place.
+ * Reads and decompresses a request's body. A body of declared length, up to 1 MiB, is copied once,
+ * from the socket's chunks to its place. Longer ones get place as they arrive: who announces much and
+ * sends little holds little.
  *
  * @param done called exactly once: with an HttpProblem 413 (too long) or 501 (encoding), a
  *   DnnScalerError `cancelled` (the client left), `invalid-argument` (broken compression), or what
@@ -140,9 +141,11 @@ function decompress(
   inflate.end(compressed);
 }
 
+/** What a body gets at first, when its length is not known, and at most when it is. */
 const firstCapacity = 64 * 2 ** 10;
+const firstDeclaredCapacity = 2 ** 20;
 
-/** One array, as long as the body when that is known, else doubled when it is full. */
+/** One array, as long as the body when that is known and not too much, else doubled when it is full. */
 class GrowingBody {
   readonly #reading: BodyReading;
   readonly #declared: number | undefined;
@@ -154,7 +157,10 @@ class GrowingBody {
     this.#reading = reading;
     this.#declared = declared;
     if (declared !== undefined && declared > reading.maxBytes) throw tooLong(reading.maxBytes);
-    const capacity = declared ?? Math.min(firstCapacity, reading.maxBytes);
+    const capacity =
+      declared === undefined
+        ? Math.min(firstCapacity, reading.maxBytes)
+        : Math.min(firstDeclaredCapacity, declared);
     reading.hold(capacity);
     this.#place = alignedPlace(capacity, reading.alignAt);
   }
@@ -176,7 +182,8 @@ class GrowingBody {
     const { maxBytes, hold, alignAt } = this.#reading;
     if (least > maxBytes) throw tooLong(maxBytes);
     const old = this.#place;
-    const capacity = Math.min(maxBytes, Math.max(least, 2 * old.length));
+    const most = this.#declared ?? maxBytes;
+    const capacity = Math.min(most, Math.max(least, 2 * old.length));
     hold(capacity - old.length);
     this.#place = alignedPlace(capacity, alignAt);
     this.#place.set(old);

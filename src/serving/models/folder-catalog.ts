@@ -107,7 +107,8 @@ async function labelsOf(
   if (text === undefined) {
     throw invalidArgument('labels', "must name a text file in the model's folder", labels);
   }
-  return text.split(/\r?\n/).filter((line) => line !== '');
+  // A blank line is a class without a name; those at the end are none.
+  return text.trimEnd().split(/\r?\n/);
 }
 
 function isInside(folder: string, file: string): boolean {

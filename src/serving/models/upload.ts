@@ -15,13 +15,15 @@ export async function serveUpload(
   otherVersions: readonly string[],
 ): Promise<ModelToServe> {
   const folder = await putAside(files);
-  const [version = ''] = await versionsIn(folder);
-  const modelPath = path.join(folder, version, modelFileName);
-  return {
-    spec: specOf({ ...base, version, modelPath }),
-    otherVersions,
-    release: () => rm(folder, { recursive: true, force: true }),
-  };
+  const release = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    const [version = ''] = await versionsIn(folder);
+    const modelPath = path.join(folder, version, modelFileName);
+    return { spec: specOf({ ...base, version, modelPath }), otherVersions, release };
+  } catch (thrown) {
+    await release();
+    throw thrown;
+  }
 }
 
 /**
@@ -38,8 +40,9 @@ async function putAside(files: LoadOptions['files']): Promise<string> {
   if (![...files.keys()].some((name) => name.endsWith(`/${modelFileName}`))) {
     throw invalidArgument('the upload', `must hold VERSION/${modelFileName}`, [...files.keys()]);
   }
-  const folder = await mkdtemp(path.join(tmpdir(), 'dnnscaler-upload-'));
+  let folder: string | undefined;
   try {
+    folder = await mkdtemp(path.join(tmpdir(), 'dnnscaler-upload-'));
     for (const [name, bytes] of files) {
       const file = path.join(folder, name);
       await mkdir(path.dirname(file), { recursive: true });
@@ -47,7 +50,7 @@ async function putAside(files: LoadOptions['files']): Promise<string> {
     }
     return folder;
   } catch (cause) {
-    await rm(folder, { recursive: true, force: true });
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
     const message = `the uploaded files cannot be kept: ${(cause as Error).message}`;
     throw new DnnScalerError('resource-exhausted', message, { cause });
   }

@@ -5,6 +5,7 @@ import type { HttpServer } from '../server.ts';
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
+  readonly bytes: Buffer;
   readonly text: string;
   readonly json: unknown;
 }
@@ -15,19 +16,22 @@ export function call(
   method: string,
   path: string,
   body?: string | Uint8Array,
-  headers: Record<string, string> = {},
+  sentHeaders: Record<string, string> = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(
-      { port: server.port, host: '127.0.0.1', method, path, headers, agent: false },
+      { port: server.port, host: '127.0.0.1', method, path, headers: sentHeaders, agent: false },
       (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('end', () => {
-          const text = Buffer.concat(chunks).toString();
-          const isJson = response.headers['content-type'] === 'application/json' && text !== '';
-          const json: unknown = isJson ? JSON.parse(text) : undefined;
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json });
+          const { statusCode = 0, headers } = response;
+          const bytes = Buffer.concat(chunks);
+          const text = bytes.toString();
+          const isJson = headers['content-type'] === 'application/json' && text !== '';
+          const isPlain = headers['content-encoding'] === undefined;
+          const json: unknown = isJson && isPlain ? JSON.parse(text) : undefined;
+          resolve({ status: statusCode, headers, bytes, text, json });
         });
       },
     );
