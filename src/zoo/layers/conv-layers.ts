@@ -30,7 +30,7 @@ export interface ConvStyle {
 export interface ConvTail {
   /**
    * The scope of the batch normalisation that follows; default the convolution's with
-   * `/BatchNorm`. With false, the convolution has biases instead.
+   * `/BatchNorm`. With false, the convolution has biases instead, and with 'none' neither.
    */
   readonly batchNorm?: string | false;
   /** Whether the style's activation follows; default true. */
@@ -137,6 +137,27 @@ export class ConvLayers extends FeatureLayers {
     return this.#softmax(this.#flat(value, 'logits'));
   }
 
+  /** A fully-connected layer with bias, [N, classes], and its softmax as `probabilities`. */
+  denseClassifier(x: Features, scope: string, classes: number): Value {
+    const channels = channelsOf(x);
+    const weights = this.#weights.tensor(
+      `${scope}/weights`,
+      [channels, classes],
+      (data, random) => {
+        // As the filters of a convolution would be, which come class by class.
+        const filters = new Float32Array(data.length);
+        crossChannelFilters(x.moments, [classes, channels, 1, 1], 1)(filters, random);
+        filters.forEach((one, i) => {
+          data[(i % channels) * classes + Math.floor(i / channels)] = one;
+        });
+      },
+    );
+    const biases = this.#weights.tensor(`${scope}/biases`, [classes], uniform(0.1));
+    const inputs = [weights, biases].map((one) => this.graph.initializer(one));
+    const flat = this.#flat(x.value, `${scope}/flat`);
+    return this.#softmax(this.graph.node('Gemm', [flat, ...inputs], { name: 'logits' }));
+  }
+
   #flat(value: Value, name: string): Value {
     return this.graph.node('Flatten', [value], { name, attributes: { axis: int(1) } });
   }
@@ -162,7 +183,8 @@ export class ConvLayers extends FeatureLayers {
     const { scope } = convolution;
     const { batchNorm = `${scope}/BatchNorm`, activation = true } = tail;
     let y: Features;
-    if (batchNorm === false) y = this.#biased(convolution);
+    if (batchNorm === 'none') y = this.#convolved(convolution, convolution.filters);
+    else if (batchNorm === false) y = this.#biased(convolution);
     else if (this.#style.foldBatchNorm) y = this.#folded(convolution, batchNorm);
     else y = this.batchNorm(this.#convolved(convolution, convolution.filters), batchNorm);
     return activation ? this.activated(y, scope) : y;

@@ -23,6 +23,9 @@ const activations: Readonly<Record<Activation, (x: number) => number>> = {
   Relu6: (x) => Math.min(Math.max(x, 0), 6),
 };
 
+/** An end for Slice that stands for the end of any axis. */
+const beyondAnySize = 2 ** 31 - 1;
+
 /**
  * Share of a channel's variance that its mean over an image keeps. Independent positions would
  * keep 1 / 49 of 7 x 7, but those of an image resemble each other: noise keeps 0.05 and
@@ -40,6 +43,7 @@ const pixelVariance = 0.26;
 export class FeatureLayers {
   protected readonly graph: GraphBuilder;
   #relu6Bounds: readonly Input[] | undefined;
+  #cornerBounds: readonly Input[] | undefined;
 
   constructor(graph: GraphBuilder) {
     this.graph = graph;
@@ -99,6 +103,17 @@ export class FeatureLayers {
   globalAveragePool(x: Features, name: string): Features {
     const value = this.graph.node('GlobalAveragePool', [x.value], { name });
     return { value, moments: lazily(() => scaledVariance(x.moments(), pooledVarianceShare)) };
+  }
+
+  /** All but the first row and the first column. */
+  withoutFirst(x: Features, name: string): Features {
+    this.#cornerBounds ??= [
+      this.graph.int64s('corner/starts', [1, 1]),
+      this.graph.int64s('corner/ends', [beyondAnySize, beyondAnySize]),
+      this.graph.int64s('corner/axes', [2, 3]),
+    ];
+    const value = this.graph.node('Slice', [x.value, ...this.#cornerBounds], { name });
+    return { value, moments: x.moments };
   }
 
   add(a: Features, b: Features, name: string): Features {

@@ -3,9 +3,10 @@ import type { Attributes } from '../onnx/graph.ts';
 
 /**
  * How the border is met. TensorFlow's SAME gives ceil(size / stride) positions, VALID stays inside.
- * FIXED pads (kernel - 1) / 2 at each side whatever the size, as TF-Slim's `conv2d_same` does.
+ * FIXED pads (kernel - 1) / 2 at each side whatever the size, as TF-Slim's `conv2d_same` does, and
+ * AFTER one position at the bottom and on the right.
  */
-export type Padding = 'SAME' | 'VALID' | 'FIXED';
+export type Padding = 'SAME' | 'VALID' | 'FIXED' | 'AFTER';
 
 /** The window of a convolution or a pool. */
 export interface Window {
@@ -49,6 +50,8 @@ function paddingOf(
       return samePadding(size, kernel, stride);
     case 'VALID':
       return [0, 0];
+    case 'AFTER':
+      return [0, 1];
     case 'FIXED': {
       const before = Math.floor((kernel - 1) / 2);
       return [before, kernel - 1 - before];
