@@ -34,10 +34,10 @@ const beyondAnySize = 2 ** 31 - 1;
 const pooledVarianceShare = 0.1;
 
 /**
- * Variance of pixels in [-1, 1]: between the 1/3 of noise and the 0.2 of ImageNet's photographs,
- * whose channels deviate by 0.225 to 0.229 on a scale from 0 to 1 (torchvision's normalisation).
+ * Variance of pixels in [-1, 1]: that of ImageNet's photographs, whose channels deviate by 0.225 to
+ * 0.229 on a scale from 0 to 1 (torchvision's normalisation). Noise has 1/3.
  */
-const pixelVariance = 0.26;
+const pixelVariance = 0.2;
 
 /** The layers of convolutional networks that have no weights, as ONNX nodes, channels first. */
 export class FeatureLayers {
