@@ -10,7 +10,7 @@ type Layers = Readonly<Record<string, readonly [height: number, channels: number
 
 /** Layers named by a letter at the end, all of one shape. */
 function each(prefix: string, letters: string, shape: readonly [number, number]): Layers {
-  return Object.fromEntries([...letters].map((letter) => [`${prefix}${letter}`, shape]));
+  return Object.fromEntries(letters.split(' ').map((letter) => [`${prefix}${letter}`, shape]));
 }
 
 /** Layers named by a number at the end, all of one shape. */
@@ -28,10 +28,10 @@ const inceptionV3: Layers = {
   Conv2d_4a_3x3: [71, 192],
   MaxPool_5a_3x3: [35, 192],
   Mixed_5b: [35, 256],
-  ...each('Mixed_5', 'cd', [35, 288]),
-  ...each('Mixed_6', 'abcde', [17, 768]),
+  ...each('Mixed_5', 'c d', [35, 288]),
+  ...each('Mixed_6', 'a b c d e', [17, 768]),
   Mixed_7a: [8, 1280],
-  ...each('Mixed_7', 'bc', [8, 2048]),
+  ...each('Mixed_7', 'b c', [8, 2048]),
   'Logits/AvgPool_1a_8x8': [1, 2048],
 };
 
@@ -43,8 +43,8 @@ const inceptionV2: Layers = {
   MaxPool_3a_3x3: [28, 192],
   Mixed_3b: [28, 256],
   Mixed_3c: [28, 320],
-  ...each('Mixed_4', 'abcde', [14, 576]),
-  ...each('Mixed_5', 'abc', [7, 1024]),
+  ...each('Mixed_4', 'a b c d e', [14, 576]),
+  ...each('Mixed_5', 'a b c', [7, 1024]),
 };
 
 const inceptionV1: Layers = {
@@ -56,7 +56,7 @@ const inceptionV1: Layers = {
   Mixed_3b: [28, 256],
   Mixed_3c: [28, 480],
   MaxPool_4a_3x3: [14, 480],
-  ...each('Mixed_4', 'bcd', [14, 512]),
+  ...each('Mixed_4', 'b c d', [14, 512]),
   Mixed_4e: [14, 528],
   Mixed_4f: [14, 832],
   MaxPool_5a_2x2: [7, 832],
@@ -70,9 +70,9 @@ const inceptionV4: Layers = {
   Conv2d_2b_3x3: [147, 64],
   Mixed_3a: [73, 160],
   Mixed_4a: [71, 192],
-  ...each('Mixed_5', 'abcde', [35, 384]),
-  ...each('Mixed_6', 'abcdefgh', [17, 1024]),
-  ...each('Mixed_7', 'abcd', [8, 1536]),
+  ...each('Mixed_5', 'a b c d e', [35, 384]),
+  ...each('Mixed_6', 'a b c d e f g h', [17, 1024]),
+  ...each('Mixed_7', 'a b c d', [8, 1536]),
   'Logits/AvgPool_1a': [1, 1536],
 };
 
