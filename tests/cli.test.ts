@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ocrModel } from '../examples/ocr-models.ts';
 import { samplePhotos } from '../examples/photos.ts';
+import { readGraph } from '../src/zoo/onnx/read.ts';
 import { safetensorsOf } from '../src/zoo/weight-files/testing/write-safetensors.ts';
 
 const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
@@ -170,6 +173,30 @@ describe('dnnscaler compare, profile and zoo', () => {
     expect(code).toBe(0);
     expect(stdout.trim()).toBe(join(folder, 'mobilenet_v1_025.onnx'));
     expect((await readFile(stdout.trim())).length).toBeGreaterThan(1e6);
+    const options = ['--input', 'float32', '--fold-batch-norm', '--json'];
+    const other = join(folder, 'folded');
+    const folded = await run('zoo', 'build', 'mobilenet_v1_025', '--out', other, ...options);
+    const [built] = JSON.parse(folded.stdout) as { name: string; path: string; bytes: number }[];
+    expect(built).toMatchObject({
+      name: 'mobilenet_v1_025',
+      path: join(other, 'mobilenet_v1_025.onnx'),
+    });
+    const graph = readGraph(await readFile(built!.path), built!.path);
+    expect(graph.inputs[0]?.datatype).toBe('FP32');
+    expect(graph.nodes.filter(({ opType }) => opType === 'BatchNormalization')).toEqual([]);
+    expect(built!.bytes).toBe((await readFile(built!.path)).length);
+    const wrong = await run('zoo', 'build', 'dan_sst', '--out', other, '--input', 'int8');
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('uint8 or float32')]);
+  });
+
+  it('takes an unfinished file away when it is interrupted', async () => {
+    const out = join(folder, 'interrupted');
+    const { child, ended } = start('zoo', 'build', 'all', '--out', out);
+    while (!existsSync(out) && child.exitCode === null) await sleep(10);
+    child.kill('SIGINT');
+    const { code, stderr } = await ended;
+    expect([code, stderr]).toEqual([130, expect.stringContaining('interrupted')]);
+    expect(readdirSync(out).filter((name) => !name.endsWith('.onnx'))).toEqual([]);
   });
 
   it('lists the tensors of a weights file, says how one differs, and builds with one that fits', async () => {

@@ -1,10 +1,12 @@
+import { stat } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { invalidArgument } from '../errors.ts';
+import { DnnScalerError, invalidArgument } from '../errors.ts';
 import { countOf } from '../zoo/counts.ts';
 import { buildToFile } from '../zoo/model-file.ts';
 import type { ImageDatatype } from '../zoo/network.ts';
 import { findNetwork, zooNetworks } from '../zoo/registry.ts';
 import { buildProgress } from './build-progress.ts';
+import { Interrupts } from './interrupt.ts';
 import { parseSeed } from './options.ts';
 import { renderTable } from './text-table.ts';
 import { warnOfLeftOver, zooWeightsCommand } from './zoo-weights.ts';
@@ -12,21 +14,23 @@ import { warnOfLeftOver, zooWeightsCommand } from './zoo-weights.ts';
 interface BuildCliOptions {
   readonly out: string;
   readonly seed: number;
-  readonly imageInput: 'uint8' | 'float32';
+  readonly input: 'uint8' | 'float32';
+  readonly foldBatchNorm?: boolean;
   readonly weights?: string;
+  readonly json?: boolean;
 }
 
-const imageDatatypes: Readonly<Record<BuildCliOptions['imageInput'], ImageDatatype>> = {
+const imageDatatypes: Readonly<Record<BuildCliOptions['input'], ImageDatatype>> = {
   uint8: 'UINT8',
   float32: 'FP32',
 };
 
-/** `dnnscaler zoo list` and `dnnscaler zoo build`. */
+/** `dnnscaler zoo list`, `zoo build` and `zoo weights`. */
 export function zooCommand(): Command {
   const zoo = new Command('zoo').description('published networks, built here as ONNX files');
   zoo
     .command('list')
-    .description('show the networks, their parameters and multiply-adds')
+    .description('show the networks, their parameters, multiply-adds for one row, and input')
     .option('--json', 'print JSON on standard output')
     .action(list);
   zoo
@@ -42,17 +46,23 @@ export function zooCommand(): Command {
       ).conflicts('seed'),
     )
     .option(
-      '--image-input <type>',
-      'input type of image networks: uint8 or float32',
-      parseImageInput,
+      '--input <type>',
+      'input of image networks: uint8, normalised in the graph, or float32 in [-1, 1]',
+      parseInput,
       'uint8',
     )
+    .option('--fold-batch-norm', 'work batch normalisation into the convolutions before it')
+    .option('--json', 'print JSON on standard output')
     .addHelpText(
       'after',
       `
+Without --fold-batch-norm the file holds every variable of the published network under its name; ONNX
+Runtime folds them when it loads the file.
+
 Examples:
   $ dnnscaler zoo list
   $ dnnscaler zoo build mobilenet_v1_100 --out models/
+  $ dnnscaler zoo build all --out models/ --fold-batch-norm --json
   $ dnnscaler zoo build mobilenet_v1_100 --weights trained.safetensors --out models/`,
     )
     .action(build);
@@ -66,6 +76,7 @@ function list(options: { readonly json?: boolean }): void {
     title: network.title,
     task: network.task,
     source: network.source,
+    inputs: network.inputs().map(({ name, datatype, dims }) => ({ name, datatype, dims })),
     ...countOf(network.build()),
   }));
   if (options.json === true) {
@@ -78,13 +89,15 @@ function list(options: { readonly json?: boolean }): void {
       { heading: 'network' },
       { heading: 'parameters', align: 'right' },
       { heading: 'multiply-adds', align: 'right' },
+      { heading: 'input', align: 'right' },
       { heading: 'task' },
     ],
-    networks.map(({ name, title, task, parameters, multiplyAdds }) => [
+    networks.map(({ name, title, task, inputs, parameters, multiplyAdds }) => [
       name,
       title,
       millions(parameters),
       millions(multiplyAdds),
+      inputs.map(({ datatype, dims }) => `${dims.join(' x ')} ${datatype}`).join(', '),
       task,
     ]),
   );
@@ -93,24 +106,46 @@ function list(options: { readonly json?: boolean }): void {
 
 async function build(name: string, options: BuildCliOptions): Promise<void> {
   const networks = name === 'all' ? zooNetworks : [findNetwork(name)];
-  const { weights: weightsFile } = options;
-  if (weightsFile !== undefined && name === 'all') {
+  if (options.weights !== undefined && name === 'all') {
     throw invalidArgument('--weights', 'is for one network at a time', name);
   }
-  for (const network of networks) {
-    const progress = buildProgress(network.name, process.stderr);
-    let path: string;
-    try {
-      path = await buildToFile(network.name, options.out, {
-        seed: options.seed,
-        imageDatatype: imageDatatypes[options.imageInput],
-        onProgress: progress.update,
-        ...(weightsFile !== undefined && { weightsFile, onWeightsReport: warnOfLeftOver }),
-      });
-    } finally {
-      progress.end();
+  const interrupts = new Interrupts();
+  const built: { name: string; path: string; bytes: number }[] = [];
+  try {
+    for (const [i, network] of networks.entries()) {
+      const of = networks.length === 1 ? '' : ` (${i + 1} of ${networks.length})`;
+      const path = await buildOne(network.name, of, options, interrupts);
+      built.push({ name: network.name, path, bytes: (await stat(path)).size });
+      if (options.json !== true) process.stdout.write(`${path}\n`);
     }
-    process.stdout.write(`${path}\n`);
+  } finally {
+    interrupts.dispose();
+  }
+  if (options.json === true) process.stdout.write(`${JSON.stringify(built, null, 2)}\n`);
+}
+
+async function buildOne(
+  name: string,
+  of: string,
+  options: BuildCliOptions,
+  interrupts: Interrupts,
+): Promise<string> {
+  const progress = buildProgress(`${name}${of}`, process.stderr);
+  const { seed, foldBatchNorm = false, weights: weightsFile } = options;
+  try {
+    return await buildToFile(name, options.out, {
+      seed,
+      foldBatchNorm,
+      imageDatatype: imageDatatypes[options.input],
+      onProgress: (share) => {
+        // Thrown here, it takes the unfinished file away.
+        if (interrupts.pending) throw new DnnScalerError('cancelled', `interrupted: ${name}`);
+        progress.update(share);
+      },
+      ...(weightsFile !== undefined && { weightsFile, onWeightsReport: warnOfLeftOver }),
+    });
+  } finally {
+    progress.end();
   }
 }
 
@@ -119,7 +154,7 @@ function millions(count: number): string {
   return `${value.toFixed(value >= 100 ? 0 : 2)} M`;
 }
 
-function parseImageInput(text: string): BuildCliOptions['imageInput'] {
+function parseInput(text: string): BuildCliOptions['input'] {
   if (text === 'uint8' || text === 'float32') return text;
   throw new InvalidArgumentError('It must be uint8 or float32.');
 }
