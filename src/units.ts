@@ -49,6 +49,16 @@ export function formatPerS(perS: number): string {
   return `${perS >= 1000 ? Math.round(perS).toLocaleString('en-US') : threeDigits(perS)}/s`;
 }
 
+/** Power for people, such as `212 W`. */
+export function formatWatts(watts: number): string {
+  return Number.isFinite(watts) ? `${threeDigits(watts)} W` : '-';
+}
+
+/** Throughput per watt for people: rows per second and watt are rows per joule. */
+export function formatPerJoule(perJoule: number): string {
+  return Number.isFinite(perJoule) ? `${threeDigits(perJoule)} rows/J` : '-';
+}
+
 /** A share between 0 and 1 as a percentage with at most one decimal: `95%`, `99.9%`. */
 export function formatShare(share: number): string {
   if (!Number.isFinite(share)) return '-';

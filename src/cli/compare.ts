@@ -11,15 +11,18 @@ import {
   scalerHelp,
   sloFrom,
 } from './options.ts';
+import type { PowerCliOptions } from './power-options.ts';
+import { addPowerOptions } from './power-options.ts';
 import { compareTable, describeInput } from './result-text.ts';
 import { outcomeOf } from './open-model.ts';
 import { runScaler } from './run-scaler.ts';
 import { splitScalers } from './scaler-list.ts';
 import { writeTimeSeries } from './time-series.ts';
-import { withModel } from './with-model.ts';
+import { withMeteredModel } from './with-model.ts';
 
 type CompareCliOptions = ModelCliOptions &
   ObjectiveCliOptions &
+  PowerCliOptions &
   OutputCliOptions & { readonly scalers: readonly string[] };
 
 /** `dnnscaler compare`: several scalers on one model, one after the other. */
@@ -34,6 +37,7 @@ export function compareCommand(): Command {
       splitScalers('auto clipper fixed:1,1'),
     );
   addObjectiveOptions(command, '30s');
+  addPowerOptions(command);
   addEngineOptions(command);
   addInputOption(command);
   addLabelsOption(command);
@@ -54,16 +58,24 @@ Examples:
 async function compare(model: string, options: CompareCliOptions): Promise<void> {
   const slo = sloFrom(options);
   const quiet = options.quiet === true;
-  const { name, results, input, accuracy } = await withModel(
+  const { name, results, input, accuracy } = await withMeteredModel(
     model,
     options,
     quiet,
-    async (opened, interrupts) => {
+    async (opened, interrupts, power) => {
       const finished: RunResult[] = [];
       for (const scaler of options.scalers) {
         if (interrupts.pending) break;
         finished.push(
-          await runScaler(opened, { scaler, slo, durationMs: options.duration, interrupts, quiet }),
+          await runScaler(opened, {
+            scaler,
+            slo,
+            durationMs: options.duration,
+            interrupts,
+            quiet,
+            objective: options.objective,
+            power,
+          }),
         );
       }
       return { name: opened.name, results: finished, ...outcomeOf(opened) };

@@ -3,7 +3,7 @@ import type { ProfileReport, Scaler } from '../scaling/scaler.ts';
 import type { RunWindow } from '../serving/run-result.ts';
 import type { Slo } from '../slo.ts';
 import { formatSlo, percentileName } from '../slo.ts';
-import { formatMs, formatPerS, formatShare } from '../units.ts';
+import { formatMs, formatPerJoule, formatPerS, formatShare, formatWatts } from '../units.ts';
 import type { Paint } from './style.ts';
 
 /** What the live view shows. */
@@ -16,6 +16,8 @@ export interface LiveState {
   readonly windows: readonly RunWindow[];
   /** Set while the operating point is being changed or the engine is in trouble. */
   readonly status?: string | undefined;
+  /** What the hardware is doing, on one line. */
+  readonly hardware?: string | undefined;
 }
 
 const sparks = '▁▂▃▄▅▆▇█';
@@ -39,12 +41,14 @@ export function renderFrame(state: LiveState, width: number, paint: Paint): stri
     lines.push(
       field('throughput', `${formatPerS(last.throughputPerS).padEnd(10)} ${trend}`),
       field(percentileName(slo.percentile), latencyBar(last, paint)),
+      ...powerField(last),
       field('within SLO', `${formatShare(last.sloAttainment)} of the last window`),
       field('decisions', `${windows.length}, ${changes} of them changes`),
       '',
       ...windows.slice(-shownWindows).map((window) => decisionLine(window, paint)),
     );
   }
+  if (state.hardware !== undefined) lines.push(field('hardware', state.hardware));
   if (state.status !== undefined) lines.push('', paint('yellow', state.status));
   return lines.map((line) => cutTo(line, width));
 }
@@ -60,6 +64,13 @@ export function windowLine(window: RunWindow, percentile: number): string {
     window.decision.padEnd(5),
     window.reason,
   ].join('  ');
+}
+
+function powerField({ powerWatts, throughputPerS }: RunWindow): string[] {
+  if (powerWatts === null) return [];
+  return [
+    field('power', `${formatWatts(powerWatts)}, ${formatPerJoule(throughputPerS / powerWatts)}`),
+  ];
 }
 
 function field(name: string, text: string): string {

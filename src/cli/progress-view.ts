@@ -28,6 +28,8 @@ export interface ProgressViewOptions {
   readonly clock: Clock;
   readonly stream: NodeJS.WriteStream;
   readonly quiet?: boolean;
+  /** What the hardware is doing, on one line. */
+  readonly hardware?: () => string | undefined;
 }
 
 /** A live view in a terminal, plain lines elsewhere, nothing when quiet. */
@@ -127,7 +129,7 @@ class LiveView implements ProgressView {
 
   #draw(): void {
     if (this.#trial === undefined) return;
-    const { stream, model, durationMs } = this.#options;
+    const { stream, model, durationMs, hardware } = this.#options;
     const lines = renderFrame(
       {
         model,
@@ -137,6 +139,7 @@ class LiveView implements ProgressView {
         scaler: this.#trial.deployment.scaler,
         windows: this.#trial.windows,
         status: this.#status,
+        hardware: hardware?.(),
       },
       Math.max(20, stream.columns - 1),
       paintFor(stream),

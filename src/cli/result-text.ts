@@ -3,7 +3,7 @@ import { formatPoint } from '../operating-point.ts';
 import { describeProfile } from '../scaling/profiler.ts';
 import type { RunResult } from '../serving/run-result.ts';
 import { formatSlo, percentileName } from '../slo.ts';
-import { formatMs, formatPerS, formatShare } from '../units.ts';
+import { formatMs, formatPerJoule, formatPerS, formatShare, formatWatts } from '../units.ts';
 import type { RowSourceStats } from '../workload/row-source.ts';
 import { renderTable } from './text-table.ts';
 
@@ -25,6 +25,7 @@ export function summarize(model: string, result: RunResult): string {
       : [`  verdict      ${describeProfile({ ...result.profile, approach: result.approach })}`]),
     `  point        ${formatPoint(result.operatingPoint)}, after ${plural(result.decisionsToSteady, 'change')}`,
     `  throughput   ${formatPerS(result.throughputPerS)}`,
+    ...describePower(result),
     `  latency      p50 ${formatMs(result.latencyMs.p50)}, p95 ${formatMs(result.latencyMs.p95)}, p99 ${formatMs(result.latencyMs.p99)}`,
     `  within SLO   ${formatShare(result.sloAttainment)} of requests; ${percentile} ${formatMs(result.controlledMs)}`,
     `  requests     ${result.requests.answered} answered, ${result.requests.failed} failed`,
@@ -42,16 +43,31 @@ export function summarize(model: string, result: RunResult): string {
   return [...lines, ...result.notes.map((note) => `  note         ${note}`)].join('\n');
 }
 
+const powerColumns = [
+  { heading: 'power', align: 'right' },
+  { heading: 'per joule', align: 'right' },
+] as const;
+
+function describePower({ power, throughputPerWatt }: RunResult): string[] {
+  if (power === null || throughputPerWatt === null) return [];
+  const { meter, meanWatts, energyJoules } = power;
+  return [
+    `  power        ${formatWatts(meanWatts)} on average (${meter}): ${formatPerJoule(throughputPerWatt)}, ${energyJoules.toFixed(0)} J in steady state`,
+  ];
+}
+
 /** Several scalers on one model, a line each. */
 export function compareTable(results: readonly RunResult[]): string {
   const base = results[0]?.throughputPerS ?? Number.NaN;
   const percentile = percentileName(results[0]?.slo.percentile ?? 0.95);
+  const isMetered = results.some(({ power }) => power !== null);
   return renderTable(
     [
       { heading: 'scaler' },
       { heading: 'point' },
       { heading: 'throughput', align: 'right' },
       { heading: 'ratio', align: 'right' },
+      ...(isMetered ? powerColumns : []),
       { heading: percentile, align: 'right' },
       { heading: 'within SLO', align: 'right' },
       { heading: 'changes', align: 'right' },
@@ -62,6 +78,12 @@ export function compareTable(results: readonly RunResult[]): string {
       formatPoint(result.operatingPoint),
       formatPerS(result.throughputPerS),
       `${(result.throughputPerS / base).toFixed(2)}x`,
+      ...(isMetered
+        ? [
+            formatWatts(result.power?.meanWatts ?? Number.NaN),
+            formatPerJoule(result.throughputPerWatt ?? Number.NaN),
+          ]
+        : []),
       formatMs(result.controlledMs),
       formatShare(result.sloAttainment),
       String(result.decisionsToSteady),

@@ -1,12 +1,15 @@
 import { systemClock } from '../clock.ts';
 import { createScaler } from '../scaling/create-scaler.ts';
+import type { Objective } from '../scaling/objective.ts';
 import type { RunResult } from '../serving/run-result.ts';
 import { Trial } from '../serving/trial.ts';
 import type { Slo } from '../slo.ts';
+import type { Power } from '../telemetry/power/open-power.ts';
 import type { Row } from '../tensor/row.ts';
 import type { Interrupts } from './interrupt.ts';
 import type { OpenedModel } from './open-model.ts';
 import { estimatorOn, keepProfile } from './profiles.ts';
+import { describeGpu } from './gpu-text.ts';
 import { progressView } from './progress-view.ts';
 
 export interface RunScalerOptions {
@@ -15,15 +18,20 @@ export interface RunScalerOptions {
   readonly durationMs: number;
   readonly interrupts: Interrupts;
   readonly quiet: boolean;
+  /** Default throughput. */
+  readonly objective?: Objective;
+  /** Default: power is not measured. */
+  readonly power?: Power;
 }
 
 /** Runs one scaler on an open model, showing progress on standard error; Ctrl-C ends it early. */
 export async function runScaler(model: OpenedModel, options: RunScalerOptions): Promise<RunResult> {
-  const { slo, durationMs } = options;
+  const { slo, durationMs, objective, power } = options;
   const { engine, source } = model;
   const scaler = createScaler(options.scaler, {
     limits: engine.limits,
     estimate: await estimatorOn(model),
+    ...(objective && { objective }),
   });
   const view = progressView({
     model: model.name,
@@ -31,6 +39,7 @@ export async function runScaler(model: OpenedModel, options: RunScalerOptions): 
     clock: systemClock,
     stream: process.stderr,
     quiet: options.quiet,
+    ...(power && { hardware: () => describeGpu(power) }),
   });
   const trial = new Trial<Row, Row>({
     engine,
@@ -41,6 +50,7 @@ export async function runScaler(model: OpenedModel, options: RunScalerOptions): 
     durationMs,
     listener: view.listener,
     ...(model.onReply && { onReply: model.onReply }),
+    ...(power && { meter: power.meter }),
   });
   options.interrupts.handle(() => {
     trial.stop();

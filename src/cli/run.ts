@@ -10,14 +10,17 @@ import {
   scalerHelp,
   sloFrom,
 } from './options.ts';
+import type { PowerCliOptions } from './power-options.ts';
+import { addPowerOptions } from './power-options.ts';
 import { describeInput, summarize } from './result-text.ts';
 import { outcomeOf } from './open-model.ts';
 import { runScaler } from './run-scaler.ts';
 import { writeTimeSeries } from './time-series.ts';
-import { withModel } from './with-model.ts';
+import { withMeteredModel } from './with-model.ts';
 
 type RunCliOptions = ModelCliOptions &
   ObjectiveCliOptions &
+  PowerCliOptions &
   OutputCliOptions & { readonly scaler: string };
 
 /** `dnnscaler run`: serve one model in a closed loop and hold its SLO. */
@@ -27,6 +30,7 @@ export function runCommand(): Command {
     .argument('<model>', 'an ONNX file, or zoo:NAME')
     .option('--scaler <name>', scalerHelp, 'auto');
   addObjectiveOptions(command, '60s');
+  addPowerOptions(command);
   addEngineOptions(command);
   addInputOption(command);
   addLabelsOption(command);
@@ -40,6 +44,7 @@ Exit status: 0 the SLO was held, 1 it was not though a point could, 3 no point c
 Examples:
   $ dnnscaler run zoo:mobilenet_v1_100 --slo 100ms
   $ dnnscaler run model.onnx --slo 50ms --input photos/ --duration 2m --csv run.csv
+  $ dnnscaler run model.onnx --slo 50ms --provider cuda --objective throughput-per-watt
   $ dnnscaler run model.onnx --slo 20ms --percentile 0.99 --scaler fixed:8,2 --json`,
     )
     .action(run);
@@ -48,11 +53,11 @@ Examples:
 async function run(model: string, options: RunCliOptions): Promise<void> {
   const slo = sloFrom(options);
   const quiet = options.quiet === true;
-  const { name, result, input, accuracy } = await withModel(
+  const { name, result, input, accuracy } = await withMeteredModel(
     model,
     options,
     quiet,
-    async (opened, interrupts) => ({
+    async (opened, interrupts, power) => ({
       name: opened.name,
       result: await runScaler(opened, {
         scaler: options.scaler,
@@ -60,6 +65,8 @@ async function run(model: string, options: RunCliOptions): Promise<void> {
         durationMs: options.duration,
         interrupts,
         quiet,
+        objective: options.objective,
+        power,
       }),
       ...outcomeOf(opened),
     }),

@@ -11,6 +11,7 @@ import type { NamedModel } from '../serving/models/file-catalog.ts';
 import { FolderCatalog } from '../serving/models/folder-catalog.ts';
 import type { ModelCatalog } from '../serving/models/model-repository.ts';
 import type { ModelDefaults } from '../serving/models/spec.ts';
+import type { Power } from '../telemetry/power/open-power.ts';
 import { findNetwork } from '../zoo/registry.ts';
 import { Interrupts, noteHungThread } from './interrupt.ts';
 import { buildCached, zooPrefix } from './open-model.ts';
@@ -25,9 +26,12 @@ import {
   sloFrom,
 } from './options.ts';
 import { packageVersion } from './package-version.ts';
+import type { PowerCliOptions } from './power-options.ts';
+import { addPowerOptions, requirePower, startPower } from './power-options.ts';
 import { serverLog } from './server-log.ts';
 
 type ServeCliOptions = EngineCliOptions &
+  PowerCliOptions &
   Pick<ObjectiveCliOptions, 'slo' | 'percentile'> & {
     readonly scaler: string;
     readonly host: string;
@@ -101,6 +105,7 @@ export function serveCommand(): Command {
         .default('auto'),
     )
     .option('--verbose', 'log every request and every decision');
+  addPowerOptions(command);
   addEngineOptions(command, 'process');
   return command
     .addHelpText(
@@ -124,9 +129,16 @@ async function serve(models: readonly string[], options: ServeCliOptions): Promi
       interrupts.handle(resolve);
     });
     const logger = serverLog(options.log, options.verbose === true);
-    const server = await start(models, options, logger);
+    const power = await startPower(options);
+    const server = await start(models, options, logger, power).catch(async (thrown: unknown) => {
+      await power.close();
+      throw thrown;
+    });
     try {
       logger.info({ http: server.httpUrl, grpc: server.grpcTarget }, 'listening');
+      void power.ready.then((why) => {
+        if (why !== null) logger.info(`power is not measured: ${why}`);
+      });
       const failed = await Promise.race([server.loaded, interrupted.then(() => null)]);
       if (failed !== null) tellReadiness(server, failed, logger);
       await interrupted;
@@ -134,6 +146,7 @@ async function serve(models: readonly string[], options: ServeCliOptions): Promi
     } finally {
       const hung = hasHungInstance(server);
       await server.stop();
+      await power.close();
       if (hung) noteHungThread();
     }
     logger.info('stopped');
@@ -160,10 +173,13 @@ async function start(
   models: readonly string[],
   options: ServeCliOptions,
   logger: Logger,
+  power: Power,
 ): Promise<ModelServer> {
+  await requirePower(options.objective, power);
   const defaults: ModelDefaults = {
     slo: sloFrom(options),
     scaler: options.scaler,
+    objective: options.objective,
     engine: { ...engineOptionsOf(options), isolation: options.isolation ?? 'process' },
   };
   const { catalog, folders } = await catalogOf(models, options, defaults);
@@ -207,6 +223,7 @@ async function start(
     maxQueueBytes: options.maxQueue,
     maxPixels: options.maxPixels,
     calibrateMs: options.calibrate,
+    power,
     logger,
   });
 }

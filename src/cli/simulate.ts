@@ -11,11 +11,13 @@ import type { Surface } from '../simulator/surface.ts';
 import { VirtualClock } from '../simulator/virtual-clock.ts';
 import type { Slo } from '../slo.ts';
 import { makeSlo, percentileName } from '../slo.ts';
-import { formatMs, formatPerS, formatShare } from '../units.ts';
+import { formatMs, formatPerJoule, formatPerS, formatShare } from '../units.ts';
 import { verdictExitCodes } from './exit-codes.ts';
 import { windowLine } from './live-frame.ts';
 import type { ObjectiveCliOptions, OutputCliOptions } from './options.ts';
 import { addObjectiveOptions, parseSeed, scalerHelp, sloFrom } from './options.ts';
+import type { PowerCliOptions } from './power-options.ts';
+import { addObjectiveOption, noMeter } from './power-options.ts';
 import { readSurface } from './read-surface.ts';
 import { summarize } from './result-text.ts';
 import type { ScenarioCliOptions } from './scenario-options.ts';
@@ -24,7 +26,8 @@ import { writeTimeSeries } from './time-series.ts';
 
 type SimulateCliOptions = ObjectiveCliOptions &
   Pick<OutputCliOptions, 'json' | 'csv'> &
-  ScenarioCliOptions & {
+  ScenarioCliOptions &
+  Pick<PowerCliOptions, 'objective'> & {
     readonly network?: string;
     readonly scaler: string;
     readonly seed: number;
@@ -34,10 +37,11 @@ type SimulateCliOptions = ObjectiveCliOptions &
 export function simulateCommand(): Command {
   const command = new Command('simulate')
     .description('run a scaler on a measured latency surface, in virtual time')
-    .argument('<surface>', 'a CSV file: network,batch_size,instances,latency_ms')
+    .argument('<surface>', 'a CSV file: network,batch_size,instances,latency_ms[,power_watts]')
     .option('--network <name>', 'the network; needed when the file holds several')
     .option('--scaler <name>', scalerHelp, 'auto');
   addObjectiveOptions(command, '120s');
+  addObjectiveOption(command);
   command.option('--seed <n>', 'seed of everything that is left to chance', parseSeed, 1);
   addScenarioOptions(command);
   return command
@@ -47,7 +51,7 @@ export function simulateCommand(): Command {
       'after',
       `
 The duration is virtual. The same seed gives the same result, to the byte. The oracle is the best
-operating point of the surface: the highest throughput over integer batches up to 128 and measured
+operating point of the surface: the highest throughput (or throughput per watt) over integer batches up to 128 and measured
 counts of instances whose call latency at the SLO's percentile is at most SLO / 1.02.
 
 Exit status: 0 the SLO was held, 1 it was not though a point could, 3 no point can, 2 bad usage.
@@ -64,7 +68,8 @@ async function run(file: string, options: SimulateCliOptions): Promise<void> {
   const surface = await readSurface(file, options.network);
   const result = await simulateOn(surface, slo, options);
   const finalSlo = makeSlo(options.sloStep?.value ?? slo.limitMs, slo.percentile);
-  const oracle = findOracle(surface, finalSlo, { noiseSigma: options.noise });
+  const { objective, noise: noiseSigma } = options;
+  const oracle = findOracle(surface, finalSlo, { noiseSigma, objective });
   if (options.csv !== undefined) await writeTimeSeries(options.csv, [result]);
   const report = { network: surface.network, seed: options.seed, ...result, oracle };
   process.stdout.write(
@@ -82,13 +87,19 @@ function simulateOn(surface: Surface, slo: Slo, options: SimulateCliOptions): Pr
     seed: options.seed,
     ...imperfectionsFrom(options),
   });
-  const scaler = createScaler(options.scaler, { limits: engine.limits, estimate: estimatorFor() });
+  const { objective } = options;
+  if (objective === 'throughput-per-watt' && engine.meter === undefined) {
+    throw noMeter('the surface needs a power_watts on every line of the network');
+  }
+  const { limits, meter } = engine;
+  const scaler = createScaler(options.scaler, { limits, estimate: estimatorFor(), objective });
   return simulate({
     clock,
     engine,
     scaler,
     slo,
     durationMs: options.duration,
+    ...(meter && { meter }),
     arrange: (trial) => {
       const { sloStep } = options;
       if (sloStep === undefined) return;
@@ -113,11 +124,19 @@ function describe(network: string, result: RunResult, oracle: Oracle | null): st
   ].join('\n');
 }
 
-function describeOracle({ slo, throughputPerS }: RunResult, oracle: Oracle | null): string {
+function describeOracle(
+  { slo, throughputPerS, throughputPerWatt }: RunResult,
+  oracle: Oracle | null,
+): string {
   if (oracle === null) return 'no operating point of this surface can hold this SLO';
   const percentile = percentileName(slo.percentile);
+  const { powerWatts } = oracle;
+  const perWatt =
+    powerWatts === undefined || throughputPerWatt === null
+      ? ''
+      : `, ${formatPerJoule(oracle.throughputPerS / powerWatts)}; reached ${formatShare((throughputPerWatt * powerWatts) / oracle.throughputPerS)} of that`;
   return (
     `${formatPerS(oracle.throughputPerS)} at ${formatPoint(oracle)}, ` +
-    `${percentile} ${formatMs(oracle.controlledMs)}; reached ${formatShare(throughputPerS / oracle.throughputPerS)} of it`
+    `${percentile} ${formatMs(oracle.controlledMs)}; reached ${formatShare(throughputPerS / oracle.throughputPerS)} of it${perWatt}`
   );
 }

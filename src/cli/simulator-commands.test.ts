@@ -173,3 +173,84 @@ describe('dnnscaler reproduce', () => {
     await expect(runCli(reproduceCommand, ...out, ...args)).rejects.toThrow(message);
   });
 });
+
+describe('dnnscaler simulate with power', () => {
+  /** Latency max(20 + b/2, n b/2) ms; every row of a batch costs 1 W, every further instance 60 W. */
+  function surfaceFile(): string {
+    const lines = ['network,batch_size,instances,latency_ms,power_watts'];
+    for (let n = 1; n <= 6; n += 1) {
+      for (const b of [1, 2, 4, 8, 16, 32, 64, 128]) {
+        lines.push(`net,${b},${n},${Math.max(20 + b / 2, (n * b) / 2)},${60 * n + b}`);
+      }
+    }
+    const file = join(folder, 'power.csv');
+    writeFileSync(file, `${lines.join('\n')}\n`);
+    return file;
+  }
+  const options = ['--slo', '90ms', '--noise', '0.03', '--duration', '90s', '--json'];
+
+  it.each(['joint', 'batching', 'multi-tenancy'])(
+    '%s raises rows per joule when told to',
+    async (scaler) => {
+      const file = surfaceFile();
+      const run = async (...more: string[]) =>
+        JSON.parse((await simulate(file, ...options, '--scaler', scaler, ...more)).out) as Report;
+      const fast = await run();
+      const thrifty = await run('--objective', 'throughput-per-watt');
+      for (const { power, throughputPerS, throughputPerWatt, verdict } of [fast, thrifty]) {
+        expect(verdict).toBe('held');
+        expect(throughputPerWatt).toBeCloseTo(throughputPerS / (power?.meanWatts ?? 0));
+      }
+      const { operatingPoint, power } = thrifty;
+      // A closed loop keeps every instance busy, so power is what the table has at the point.
+      const expectedWatts = 60 * operatingPoint.instances + operatingPoint.batchSize;
+      expect((power?.meanWatts ?? 0) / expectedWatts).toBeCloseTo(1, 1);
+      expect(thrifty.throughputPerWatt ?? 0).toBeGreaterThanOrEqual(
+        0.98 * (fast.throughputPerWatt ?? 0),
+      );
+      const { oracle } = thrifty;
+      if (scaler === 'joint') {
+        const best = (oracle?.throughputPerS ?? 0) / (oracle?.powerWatts ?? 1);
+        expect((thrifty.throughputPerWatt ?? 0) / best).toBeGreaterThanOrEqual(0.9);
+        expect(thrifty.throughputPerWatt ?? 0).toBeGreaterThan(
+          1.05 * (fast.throughputPerWatt ?? 0),
+        );
+      }
+    },
+  );
+
+  it('keeps the power of every window in the time series, and in the text', async () => {
+    const csv = join(folder, 'power-series.csv');
+    const { out } = await simulate(
+      surfaceFile(),
+      '--slo',
+      '90ms',
+      '--duration',
+      '20s',
+      '--csv',
+      csv,
+    );
+    expect(out).toMatch(/power +\d+(\.\d+)? W on average \(simulated, .*rows\/J/);
+    const [header, ...lines] = readFileSync(csv, 'utf8').trim().split('\n');
+    const at = header?.split(',').indexOf('power_watts') ?? -1;
+    expect(at).toBeGreaterThan(0);
+    for (const line of lines) expect(Number(line.split(',')[at])).toBeGreaterThan(60);
+  });
+
+  it('says what is missing where the surface has no power', async () => {
+    await expect(
+      simulate(
+        a100,
+        '--network',
+        'resnet50',
+        '--slo',
+        '50ms',
+        '--objective',
+        'throughput-per-watt',
+      ),
+    ).rejects.toThrow(/needs a power meter, and here is none: .*power_watts/);
+    const { out } = await simulate(...[a100, '--network', 'resnet50', '--slo', '50ms', '--json']);
+    expect(JSON.parse(out)).toMatchObject({ power: null, throughputPerWatt: null });
+    expect(out).not.toContain('power was not measured');
+  });
+});

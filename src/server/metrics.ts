@@ -4,7 +4,9 @@ import type { DeploymentListener } from '../serving/deployment.ts';
 import type { MemoryBudget } from '../serving/models/memory-budget.ts';
 import type { ModelRepository } from '../serving/models/model-repository.ts';
 import type { ServedModelListener } from '../serving/models/served-model.ts';
+import type { Power } from '../telemetry/power/open-power.ts';
 import { RollingCounter } from '../telemetry/rolling-counter.ts';
+import { addPowerMetrics } from './power-metrics.ts';
 
 /** Powers of two from 0.5 ms to 32 s: an SLO lies within a factor of two of a bound. */
 const latencyBuckets = Array.from({ length: 17 }, (_, i) => 0.0005 * 2 ** i);
@@ -165,6 +167,11 @@ export class ServerMetrics {
         queueBytes.set(budget.usedBytes);
       },
     });
+  }
+
+  /** Adds power, and what the GPUs are doing. */
+  watchPower(power: Power): void {
+    addPowerMetrics(this.#registry, power, this.#clock);
   }
 
   /** The exposition format, for `GET /metrics`. */

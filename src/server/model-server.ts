@@ -8,6 +8,7 @@ import type { FolderCatalog } from '../serving/models/folder-catalog.ts';
 import { FolderWatch } from '../serving/models/folder-watch.ts';
 import { MemoryBudget } from '../serving/models/memory-budget.ts';
 import { ModelDataPlane } from '../serving/models/model-data-plane.ts';
+import type { Power } from '../telemetry/power/open-power.ts';
 import type { GrpcServerOptions } from './grpc/index.ts';
 import { startGrpcServer } from './grpc/index.ts';
 import type { HttpServerOptions } from './http/index.ts';
@@ -35,6 +36,8 @@ export interface ModelServerOptions {
   readonly maxPixels?: number;
   /** The longest search for a model's operating point before it is ready. Default 20 s; 0: none. */
   readonly calibrateMs?: number;
+  /** Metered and shown; the caller closes it. Default: power is not measured. */
+  readonly power?: Power;
   readonly logger: Logger;
   readonly clock?: Clock;
 }
@@ -64,7 +67,7 @@ const defaultMaxPixels = 2 ** 26;
  *   is left running then
  */
 export async function startModelServer(options: ModelServerOptions): Promise<ModelServer> {
-  const { catalog, logger, clock = systemClock } = options;
+  const { catalog, logger, power, clock = systemClock } = options;
   const metrics = new ServerMetrics(clock);
   const budget = new MemoryBudget(options.maxQueueBytes ?? defaultMaxQueueBytes);
   const repository = new ModelRepository(catalog, {
@@ -72,6 +75,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
     budget,
     maxPixels: options.maxPixels ?? defaultMaxPixels,
     calibrateMs: options.calibrateMs ?? 20_000,
+    ...(power && { meter: power.meter }),
     listen: (name, version) => {
       const counted = metrics.listen(name);
       const logged = logModel(logger.child({ model: name, version }));
@@ -90,6 +94,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
     },
   });
   metrics.watch(repository, budget);
+  if (power !== undefined) metrics.watchPower(power);
   const plane = new ModelDataPlane(repository, options.version);
   const http = await startHttpServer(plane, {
     ...options.http,

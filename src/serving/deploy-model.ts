@@ -3,8 +3,10 @@ import type { OnnxEngineOptions } from '../engines/onnx/options.ts';
 import { openOnnxEngine } from '../engines/onnx/onnx-engine.ts';
 import type { InstanceLatencyEstimator } from '../scaling/multi-tenancy.ts';
 import { createScaler } from '../scaling/create-scaler.ts';
+import type { Objective } from '../scaling/objective.ts';
 import type { Slo } from '../slo.ts';
 import type { ModelSignature, Row } from '../tensor/row.ts';
+import type { PowerMeter } from '../telemetry/power/power-meter.ts';
 import { estimatorFor } from '../estimation/index.ts';
 import type { DeploymentListener } from './deployment.ts';
 import { Deployment } from './deployment.ts';
@@ -16,6 +18,9 @@ export interface DeployModelOptions extends OnnxEngineOptions {
   /** Estimates latencies of instance counts not measured yet; default the library's. */
   readonly estimate?: InstanceLatencyEstimator;
   readonly listener?: DeploymentListener;
+  /** What to raise where several points hold the SLO; default `throughput`. The other needs a meter. */
+  readonly objective?: Objective;
+  readonly meter?: PowerMeter;
 }
 
 /** A model that answers rows while its scaler holds the SLO. */
@@ -41,13 +46,15 @@ const drainLimitMs = 30_000;
 export async function deployModel(options: DeployModelOptions): Promise<DeployedModel> {
   const engine = await openOnnxEngine(options);
   try {
-    const { scaler = 'auto', estimate = estimatorFor(), slo, listener } = options;
+    const { scaler = 'auto', estimate = estimatorFor(), slo, listener, meter } = options;
+    const { objective = 'throughput' } = options;
     const deployment = new Deployment<Row, Row>({
       engine,
-      scaler: createScaler(scaler, { limits: engine.limits, estimate }),
+      scaler: createScaler(scaler, { limits: engine.limits, estimate, objective }),
       slo,
       clock: options.clock ?? systemClock,
       ...(listener && { listener }),
+      ...(meter && { meter }),
     });
     await new Promise<void>((resolve, reject) => {
       deployment.start((error) => {

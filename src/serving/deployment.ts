@@ -5,6 +5,7 @@ import type { OperatingPoint } from '../operating-point.ts';
 import { sameKnobs } from '../operating-point.ts';
 import type { Decision, Scaler } from '../scaling/scaler.ts';
 import type { Slo } from '../slo.ts';
+import type { PowerMeter } from '../telemetry/power/power-meter.ts';
 import { formatMs } from '../units.ts';
 import type { AnsweringCall, PendingRequest, Settle, SubmitOptions } from './dispatcher.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -36,6 +37,8 @@ export interface DeploymentOptions<Row, Reply> {
   readonly clock: Clock;
   readonly windows?: Partial<WindowPolicy>;
   readonly listener?: DeploymentListener;
+  /** Tells the power of what the engine runs on; observations then carry it. */
+  readonly meter?: PowerMeter;
 }
 
 type Phase = 'new' | 'starting' | 'serving' | 'changing' | 'closing' | 'closed';
@@ -51,6 +54,7 @@ export class Deployment<Row = unknown, Reply = unknown> {
   readonly #clock: Clock;
   readonly #listener: DeploymentListener;
   readonly #policy: WindowPolicy;
+  readonly #meter: PowerMeter | undefined;
   readonly #dispatcher: Dispatcher<Row, Reply>;
   #slo: Slo;
   #phase: Phase = 'new';
@@ -66,6 +70,7 @@ export class Deployment<Row = unknown, Reply = unknown> {
     this.#clock = options.clock;
     this.#slo = options.slo;
     this.#listener = options.listener ?? {};
+    this.#meter = options.meter;
     this.#policy = { ...defaultWindowPolicy, ...options.windows };
     this.#dispatcher = new Dispatcher(options.engine, options.clock, options.slo.limitMs, {
       onAnswered: (batch, endedMs) => {
@@ -256,7 +261,13 @@ export class Deployment<Row = unknown, Reply = unknown> {
       }
       const nowMs = this.#clock.nowMs();
       // The first call of each instance after a change is slower than those that follow.
-      this.#measurement = new Measurement(reached, this.#policy, nowMs, reached.instances);
+      this.#measurement = new Measurement(
+        reached,
+        this.#policy,
+        nowMs,
+        reached.instances,
+        this.#meter,
+      );
       if (this.#phase !== 'closing' && this.#phase !== 'closed') this.#phase = 'serving';
       this.#dispatcher.setBatchSize(reached.batchSize);
       this.#listener.onPoint?.(reached, nowMs - askedMs, error);

@@ -260,3 +260,52 @@ describe('an observation', () => {
     expect(bench.measurement.observe(slo).busyShare).toBeCloseTo(0.25);
   });
 });
+
+describe('power', () => {
+  /** Tells for which spans it was asked. */
+  const meterOf = (answers: readonly (number | undefined)[]) => {
+    const spans: [number, number][] = [];
+    return {
+      spans,
+      name: 'test',
+      trouble: null,
+      meanWatts: (fromMs: number, toMs: number) => {
+        spans.push([fromMs, toMs]);
+        return answers[spans.length - 1];
+      },
+    };
+  };
+
+  it('is asked for once a window, for the time of the window alone', () => {
+    const meter = meterOf([80, undefined, 120]);
+    const point = { batchSize: 1, instances: 1 };
+    const measurement = new Measurement(point, defaultWindowPolicy, 0, 2, meter);
+    let nowMs = 0;
+    const windows = [100, 100, 100].map((calls) => {
+      for (let i = 0; i < calls; i += 1) {
+        measurement.recordCall(nowMs, nowMs + 10, 1, () => nowMs);
+        nowMs += 10;
+      }
+      return measurement.close(nowMs, slo);
+    });
+    // The calls that do not count, the first two, are not metered either.
+    expect(meter.spans).toEqual([
+      [20, 1000],
+      [1000, 2000],
+      [2000, 3000],
+    ]);
+    expect(windows.map(({ powerWatts }) => powerWatts)).toEqual([80, undefined, 120]);
+    // Weighted by time, over the windows in which there was any.
+    expect(measurement.observe(slo).powerWatts).toBeCloseTo((80 * 980 + 120 * 1000) / 1980);
+  });
+
+  it('is absent, and not 0, without a meter or a sample', () => {
+    for (const meter of [undefined, meterOf([])]) {
+      const point = { batchSize: 1, instances: 1 };
+      const measurement = new Measurement(point, defaultWindowPolicy, 0, 0, meter);
+      measurement.recordCall(0, 10, 1, () => 0);
+      expect(measurement.close(10, slo)).not.toHaveProperty('powerWatts');
+      expect(measurement.observe(slo)).not.toHaveProperty('powerWatts');
+    }
+  });
+});

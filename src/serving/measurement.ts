@@ -3,6 +3,7 @@ import type { Observation } from '../scaling/scaler.ts';
 import type { Slo } from '../slo.ts';
 import { summarizeLatencies } from '../telemetry/latency-summary.ts';
 import { quantileOfSorted, samplesFor } from '../telemetry/quantile.ts';
+import type { PowerMeter } from '../telemetry/power/power-meter.ts';
 import { SampleBuffer } from '../telemetry/sample-buffer.ts';
 
 /** What was measured in one window: all of it at one operating point. */
@@ -17,6 +18,8 @@ export interface WindowSample {
   readonly errors: number;
   /** Rows answered within the limit of the SLO in force when the window ended. */
   readonly withinSlo: number;
+  /** Mean power in the window, in watts; absent where none was measured in it. */
+  readonly powerWatts?: number;
   readonly executionMs: Float64Array;
   readonly requestMs: Float64Array;
 }
@@ -64,6 +67,7 @@ const hopelessFactor = 2;
 export class Measurement {
   readonly point: OperatingPoint;
   readonly #policy: WindowPolicy;
+  readonly #meter: PowerMeter | undefined;
   #callsToSkip: number;
   #startMs: number;
   #calls = 0;
@@ -84,10 +88,20 @@ export class Measurement {
   /** Median time of a call in the first of these windows. */
   #typicalMs = Number.NaN;
 
-  /** @param callsToSkip first calls after the change, which do not count */
-  constructor(point: OperatingPoint, policy: WindowPolicy, nowMs: number, callsToSkip: number) {
+  /**
+   * @param callsToSkip first calls after the change, which do not count
+   * @param meter asked at the end of each window
+   */
+  constructor(
+    point: OperatingPoint,
+    policy: WindowPolicy,
+    nowMs: number,
+    callsToSkip: number,
+    meter?: PowerMeter,
+  ) {
     this.point = point;
     this.#policy = policy;
+    this.#meter = meter;
     this.#startMs = nowMs;
     this.#callsToSkip = callsToSkip;
   }
@@ -164,6 +178,7 @@ export class Measurement {
   /** Ends the window; the next one starts now. */
   close(nowMs: number, slo: Slo): WindowSample {
     const requestMs = this.#requestMs.toArray();
+    const powerWatts = this.#meter?.meanWatts(this.#startMs, nowMs);
     const window: WindowSample = {
       startMs: this.#startMs,
       durationMs: nowMs - this.#startMs,
@@ -174,6 +189,7 @@ export class Measurement {
       shed: this.#shed,
       errors: this.#errors,
       withinSlo: requestMs.reduce((count, ms) => (ms <= slo.limitMs ? count + 1 : count), 0),
+      ...(powerWatts !== undefined && { powerWatts }),
       executionMs: this.#executionMs.toArray(),
       requestMs,
     };
@@ -241,6 +257,7 @@ function observationOf(
   const durationMs = total((window) => window.durationMs);
   const calls = total((window) => window.calls);
   const rows = total((window) => window.rows);
+  const powerWatts = meanPowerWatts(windows);
   return {
     point,
     slo,
@@ -261,5 +278,20 @@ function observationOf(
     arrivals: total((window) => window.arrivals),
     shed: total((window) => window.shed),
     errors: total((window) => window.errors),
+    ...(powerWatts !== undefined && { powerWatts }),
   };
+}
+
+/** Mean over the windows in which power was measured, by their lengths; undefined for none. */
+export function meanPowerWatts(
+  windows: readonly Pick<WindowSample, 'durationMs' | 'powerWatts'>[],
+): number | undefined {
+  let joules = 0;
+  let meteredMs = 0;
+  for (const { durationMs, powerWatts } of windows) {
+    if (powerWatts === undefined) continue;
+    joules += (powerWatts * durationMs) / 1000;
+    meteredMs += durationMs;
+  }
+  return meteredMs > 0 ? joules / (meteredMs / 1000) : undefined;
 }

@@ -14,11 +14,12 @@ interface Parts {
   readonly errors?: number;
   readonly infeasible?: true;
   readonly limitMs?: number;
+  readonly powerWatts?: number;
 }
 
 function window(parts: Parts = {}): WindowReport {
   const { point = one, next = point, latenciesMs = new Array<number>(40).fill(30) } = parts;
-  const { errors = 0, infeasible, limitMs = slo.limitMs } = parts;
+  const { errors = 0, infeasible, limitMs = slo.limitMs, powerWatts } = parts;
   return {
     point,
     slo: makeSlo(limitMs),
@@ -37,6 +38,7 @@ function window(parts: Parts = {}): WindowReport {
       arrivals: latenciesMs.length,
       shed: 0,
       errors,
+      ...(powerWatts !== undefined && { powerWatts }),
       withinSlo: latenciesMs.filter((ms) => ms <= limitMs).length,
       executionMs: Float64Array.from(latenciesMs),
       requestMs: Float64Array.from(latenciesMs),
@@ -149,5 +151,32 @@ describe('describeWindow', () => {
       batchFill: 0,
       calls: 0,
     });
+  });
+});
+
+describe('power', () => {
+  it('is of steady state, and gives throughput per watt', () => {
+    const two = { batchSize: 2, instances: 1 };
+    const figures = steadyFigures(
+      [
+        window({ next: two, powerWatts: 999 }),
+        window({ point: two, powerWatts: 100 }),
+        window({ point: two }),
+        window({ point: two, powerWatts: 140 }),
+      ],
+      slo,
+      two,
+      'a meter',
+    );
+    expect(figures.steadyMs).toBe(6000);
+    expect(figures.power).toEqual({ meter: 'a meter', meanWatts: 120, energyJoules: 720 });
+    expect(figures.throughputPerWatt).toBeCloseTo(figures.throughputPerS / 120);
+  });
+
+  it('is null where there was none, and never 0', () => {
+    const figures = steadyFigures([window(), window(), window()], slo, one, 'a meter');
+    expect(figures).toMatchObject({ power: null, throughputPerWatt: null });
+    expect(describeWindow(window(), 0).powerWatts).toBeNull();
+    expect(describeWindow(window({ powerWatts: 60 }), 0).powerWatts).toBe(60);
   });
 });

@@ -4,6 +4,7 @@ import type { Approach, Decision, ProfileReport } from '../scaling/scaler.ts';
 import type { Slo } from '../slo.ts';
 import { summarizeLatencies } from '../telemetry/latency-summary.ts';
 import type { WindowReport } from './deployment.ts';
+import { meanPowerWatts } from './measurement.ts';
 import { steadyStretch } from './steady-state.ts';
 
 /** One window of a run, as it is reported. */
@@ -23,6 +24,8 @@ export interface RunWindow {
   readonly sloAttainment: number;
   readonly calls: number;
   readonly batchFill: number;
+  /** Mean power in the window; null where none was measured. */
+  readonly powerWatts: number | null;
   readonly decision: Decision['kind'];
   readonly reason: string;
 }
@@ -34,6 +37,15 @@ export interface RunWindow {
  */
 export type Verdict = 'held' | 'not-held' | 'infeasible';
 
+/** Power in steady state. */
+export interface PowerFigures {
+  /** What was measured, and how. */
+  readonly meter: string;
+  readonly meanWatts: number;
+  /** Mean power times the measured time in steady state. */
+  readonly energyJoules: number;
+}
+
 /** What a run found. Figures speak of steady state: from the last change of the point on. */
 export interface RunResult {
   readonly engine: string;
@@ -44,6 +56,10 @@ export interface RunResult {
   readonly profile: Omit<ProfileReport, 'approach'> | null;
   readonly operatingPoint: OperatingPoint;
   readonly throughputPerS: number;
+  /** Null without a meter, or when it had nothing to tell in steady state. */
+  readonly power: PowerFigures | null;
+  /** Rows per second and watt, which is rows per joule, in steady state; null without power. */
+  readonly throughputPerWatt: number | null;
   readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number };
   /** Steady-state latency at the SLO's percentile. */
   readonly controlledMs: number;
@@ -88,6 +104,7 @@ export function describeWindow(report: WindowReport, runStartMs: number): RunWin
     sloAttainment: sample.withinSlo / (sample.rows + sample.errors + sample.shed),
     calls: sample.calls,
     batchFill: sample.calls === 0 ? 0 : sample.rows / (sample.calls * point.batchSize),
+    powerWatts: sample.powerWatts ?? null,
     decision: decision.kind,
     reason: decision.reason,
   };
@@ -97,6 +114,8 @@ export function describeWindow(report: WindowReport, runStartMs: number): RunWin
 export interface SteadyFigures {
   readonly operatingPoint: OperatingPoint;
   readonly throughputPerS: number;
+  readonly power: PowerFigures | null;
+  readonly throughputPerWatt: number | null;
   readonly latencyMs: RunResult['latencyMs'];
   readonly controlledMs: number;
   readonly sloAttainment: number;
@@ -110,11 +129,13 @@ export interface SteadyFigures {
  * Reduces the windows of a run to its steady-state figures; all NaN without a window.
  *
  * @param slo in force at the end, against which the verdict is given
+ * @param meter that measured power, by name
  */
 export function steadyFigures(
   reports: readonly WindowReport[],
   slo: Slo,
   lastPoint: OperatingPoint,
+  meter = '',
 ): SteadyFigures {
   const stretch = steadyStretch(reports);
   const windows = reports.slice(stretch.from);
@@ -137,9 +158,14 @@ export function steadyFigures(
     ({ point, decision }) =>
       decision.infeasible === true && sameKnobs(point, (last as WindowReport).point),
   );
+  const throughputPerS = (rows / steadyMs) * 1000;
+  const meanWatts = meanPowerWatts(windows.map(({ sample }) => sample));
+  const isMetered = meanWatts !== undefined;
   return {
     operatingPoint: last?.point ?? lastPoint,
-    throughputPerS: (rows / steadyMs) * 1000,
+    throughputPerS,
+    power: isMetered ? { meter, meanWatts, energyJoules: (meanWatts * steadyMs) / 1000 } : null,
+    throughputPerWatt: isMetered ? throughputPerS / meanWatts : null,
     latencyMs: { p50: latency.p50Ms, p95: latency.p95Ms, p99: latency.p99Ms },
     controlledMs: latency.atPercentileMs,
     sloAttainment,

@@ -6,6 +6,7 @@ import type { OperatingPoint } from '../operating-point.ts';
 import type { Scaler } from '../scaling/scaler.ts';
 import type { Slo } from '../slo.ts';
 import { ClosedLoop } from '../workload/closed-loop.ts';
+import type { PowerMeter } from '../telemetry/power/power-meter.ts';
 import type { RowSource } from '../workload/row-source.ts';
 import type { DeploymentListener, WindowReport } from './deployment.ts';
 import { Deployment } from './deployment.ts';
@@ -25,6 +26,8 @@ export interface TrialOptions<Row, Reply> {
   readonly listener?: DeploymentListener;
   /** Told of each answer. */
   readonly onReply?: (row: Row, reply: Reply) => void;
+  /** Tells the power of what the engine runs on; where it has nothing to tell, a note says why. */
+  readonly meter?: PowerMeter;
 }
 
 /** How long accepted rows may take to be answered at the end. */
@@ -59,7 +62,7 @@ export class Trial<Row, Reply> {
 
   constructor(options: TrialOptions<Row, Reply>) {
     this.#options = options;
-    const { engine, scaler, slo, clock, windows } = options;
+    const { engine, scaler, slo, clock, windows, meter } = options;
     this.#startMs = clock.nowMs();
     this.finished = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -71,6 +74,7 @@ export class Trial<Row, Reply> {
       slo,
       clock,
       ...(windows && { windows }),
+      ...(meter && { meter }),
       listener: this.#listen(options.listener ?? {}),
     });
     this.#loop = new ClosedLoop(
@@ -173,7 +177,7 @@ export class Trial<Row, Reply> {
   }
 
   #result(durationMs: number): RunResult {
-    const { engine, scaler } = this.#options;
+    const { engine, scaler, meter } = this.#options;
     const { slo } = this.deployment;
     const lowest: OperatingPoint = { batchSize: engine.limits.minBatchSize, instances: 1 };
     const notes = [...engine.limits.notes, ...this.#notes];
@@ -181,6 +185,12 @@ export class Trial<Row, Reply> {
       notes.push('the run ended before its first window was complete');
     if (this.#firstFailure !== null) {
       notes.push(`${this.#failed} requests failed, the first with: ${this.#firstFailure.message}`);
+    }
+    const lastPoint = this.deployment.point ?? lowest;
+    const figures = steadyFigures(this.#reports, slo, lastPoint, meter?.name);
+    if (meter !== undefined && figures.power === null) {
+      const why = meter.trouble ?? 'no sample fell into a window of steady state';
+      notes.push(`power was not measured: ${why}`);
     }
     return {
       engine: engine.name,
@@ -193,7 +203,7 @@ export class Trial<Row, Reply> {
         tiMultiTenancyPercent: scaler.profile.tiMultiTenancyPercent,
       },
       slo,
-      ...steadyFigures(this.#reports, slo, this.deployment.point ?? lowest),
+      ...figures,
       durationMs,
       requests: { answered: this.#answered, failed: this.#failed },
       windows: [...this.#windows],

@@ -20,6 +20,7 @@ export interface TableRow {
  * Reads a CSV text whose first record names the columns; others than those asked for are ignored.
  *
  * @param name of the file, for error messages
+ * @param optional columns that may be missing, whose fields are then empty
  * @throws DnnScalerError `invalid-argument` for a missing or doubled column, a record of another
  *   length than the header, and no record at all
  */
@@ -27,11 +28,13 @@ export function readTable(
   text: string,
   name: string,
   columns: readonly string[],
+  optional: readonly string[] = [],
 ): readonly TableRow[] {
   const [header, ...records] = parseRecords(text, name);
   const headings = header?.fields.map((field) => field.trim()) ?? [];
   const indexOf = new Map<string, number>();
-  for (const column of columns) {
+  const present = optional.filter((column) => headings.includes(column));
+  for (const column of [...columns, ...present]) {
     const index = headings.indexOf(column);
     if (index < 0 || headings.lastIndexOf(column) !== index) {
       throw invalidArgument(

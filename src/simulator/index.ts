@@ -1,6 +1,7 @@
 export * from './oracle.ts';
 export * from './simulate.ts';
 export * from './simulated-engine.ts';
+export * from './simulated-meter.ts';
 export * from './surface-csv.ts';
 export * from './surface-engine.ts';
 export * from './surface.ts';

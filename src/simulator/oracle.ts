@@ -1,5 +1,6 @@
 import { paperLimits } from '../operating-point.ts';
 import type { Slo } from '../slo.ts';
+import type { Objective } from '../scaling/objective.ts';
 import { normalQuantile } from './normal-quantile.ts';
 import type { Surface } from './surface.ts';
 
@@ -9,6 +10,8 @@ export interface Oracle {
   readonly instances: number;
   /** Rows answered per second with every instance busy on full batches. */
   readonly throughputPerS: number;
+  /** Power there, in watts; absent where the surface has none. */
+  readonly powerWatts?: number;
   /** Latency of an engine call at the SLO's percentile, in ms. */
   readonly controlledMs: number;
   /** The same at p95, in ms. */
@@ -22,12 +25,14 @@ export interface OracleOptions {
   readonly margin?: number;
   /** Largest batch size considered; default 128, the paper's. */
   readonly maxBatchSize?: number;
+  /** What is to be highest; default throughput. */
+  readonly objective?: Objective;
 }
 
 const defaultMargin = 1.02;
 
 /**
- * The highest throughput over integer batch sizes and measured counts of instances whose call
+ * The highest throughput, or throughput per watt, over integer batch sizes and measured counts of instances whose call
  * latency at the SLO's percentile, under independent lognormal noise per call, stays within the
  * SLO's limit over `margin`. Null when no point does.
  *
@@ -36,10 +41,12 @@ const defaultMargin = 1.02;
  */
 export function findOracle(surface: Surface, slo: Slo, options: OracleOptions): Oracle | null {
   const { noiseSigma, margin = defaultMargin, maxBatchSize = paperLimits.maxBatchSize } = options;
+  const perWatt = options.objective === 'throughput-per-watt';
   const atPercentile = Math.exp(noiseSigma * normalQuantile(slo.percentile));
   const at95 = Math.exp(noiseSigma * normalQuantile(0.95));
   const onAverage = Math.exp((noiseSigma * noiseSigma) / 2);
   let best: Oracle | null = null;
+  let mostWorth = 0;
   for (const instances of surface.measuredInstances) {
     const range = surface.measuredRange(instances);
     const largest = Math.min(range?.max ?? 0, maxBatchSize);
@@ -48,9 +55,13 @@ export function findOracle(surface: Surface, slo: Slo, options: OracleOptions): 
       const controlledMs = latencyMs * atPercentile;
       if (controlledMs > slo.limitMs / margin) continue;
       const throughputPerS = (1000 * instances * batchSize) / (latencyMs * onAverage);
-      if (best === null || throughputPerS > best.throughputPerS) {
-        best = { batchSize, instances, throughputPerS, controlledMs, p95Ms: latencyMs * at95 };
-      }
+      const powerWatts = surface.powerWatts(batchSize, instances);
+      const worth = perWatt ? throughputPerS / powerWatts : throughputPerS;
+      if (!(worth > mostWorth)) continue;
+      mostWorth = worth;
+      const p95Ms = latencyMs * at95;
+      const power = surface.hasPower ? { powerWatts } : {};
+      best = { batchSize, instances, throughputPerS, ...power, controlledMs, p95Ms };
     }
   }
   return best;

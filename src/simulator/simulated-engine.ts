@@ -4,6 +4,8 @@ import { DnnScalerError } from '../errors.ts';
 import type { OperatingPoint } from '../operating-point.ts';
 import { clampPoint } from '../operating-point.ts';
 import { Random } from '../random.ts';
+import { SimulatedMeter } from './simulated-meter.ts';
+import type { PowerLaw } from './simulated-meter.ts';
 
 /** Latency in ms of one call of `rows` rows while `busyInstances` (itself included) are running. */
 export type ServiceLaw = (rows: number, busyInstances: number) => number;
@@ -37,6 +39,8 @@ export interface SimulatedEngineOptions<Row> extends Imperfections<Row> {
   readonly name: string;
   readonly clock: Clock;
   readonly law: ServiceLaw;
+  /** Absent where power is not known. */
+  readonly powerLaw?: PowerLaw | undefined;
   readonly maxBatchSize: number;
   readonly maxInstances: number;
   /** Default 1. */
@@ -62,6 +66,8 @@ export class SimulatedEngine<Row> implements Engine<Row, Row> {
   readonly name: string;
   readonly simulated = true;
   readonly limits: EngineLimits;
+  /** Present where the power of the machine is known. */
+  readonly meter: SimulatedMeter | undefined;
   readonly #options: SimulatedEngineOptions<Row>;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -69,6 +75,8 @@ export class SimulatedEngine<Row> implements Engine<Row, Row> {
   #instances: SimulatedInstance[] = [];
   #free = 0;
   #busy = 0;
+  /** Of the call that began last. */
+  #rows = 1;
   #listener: EngineListener | undefined;
   #onDrained: (() => void) | undefined;
 
@@ -84,6 +92,8 @@ export class SimulatedEngine<Row> implements Engine<Row, Row> {
     this.#clock = options.clock;
     this.#random = new Random(options.seed ?? 1);
     this.#law = options.law;
+    const { powerLaw } = options;
+    this.meter = powerLaw && new SimulatedMeter(options.clock, powerLaw);
   }
 
   get freeInstances(): number {
@@ -131,6 +141,8 @@ export class SimulatedEngine<Row> implements Engine<Row, Row> {
     instance.state = 'busy';
     this.#free -= 1;
     this.#busy += 1;
+    this.#rows = rows.length;
+    this.meter?.set(this.#rows, this.#busy);
     const options = this.#options;
     const durationMs = this.#durationMs(rows.length, instance);
     const isDeadly = options.isDeadly;
@@ -175,7 +187,7 @@ export class SimulatedEngine<Row> implements Engine<Row, Row> {
     done: (outcome: RunOutcome<Row>) => void,
   ): void {
     this.#clock.setTimer(afterMs, () => {
-      this.#busy -= 1;
+      this.#endCall();
       instance.state = 'down';
       if (instance.retiring) this.#remove(instance);
       else {
@@ -198,8 +210,14 @@ export class SimulatedEngine<Row> implements Engine<Row, Row> {
     this.#listener?.onCapacity();
   }
 
-  #release(instance: SimulatedInstance): void {
+  /** What still runs is taken to run as many rows as the call that began last. */
+  #endCall(): void {
     this.#busy -= 1;
+    this.meter?.set(this.#rows, this.#busy);
+  }
+
+  #release(instance: SimulatedInstance): void {
+    this.#endCall();
     if (instance.retiring) {
       this.#remove(instance);
       return;

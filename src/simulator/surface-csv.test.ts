@@ -93,3 +93,35 @@ describe('writeSurfaces', () => {
     expect(again.get('b')?.points).toEqual(surfaces.get('b')?.points);
   });
 });
+
+describe('power', () => {
+  const withPower = 'network,batch_size,instances,latency_ms,power_watts\n';
+
+  it('is read where every line of a network has it, and written again', () => {
+    const text = `${withPower}a,1,1,10,50\na,4,1,20,80.5\nb,1,1,10,\nb,2,1,10,60\n`;
+    const surfaces = parseSurfaces(text, 'x.csv');
+    const a = surfaces.get('a');
+    expect(a?.hasPower).toBe(true);
+    expect(a?.powerWatts(4, 1)).toBe(80.5);
+    expect(a?.powerWatts(2, 1)).toBeCloseTo(60.17, 1);
+    expect(a?.powerWatts(1, 0)).toBe(50);
+    expect(surfaces.get('b')?.hasPower).toBe(false);
+    expect(surfaces.get('b')?.powerWatts(2, 1)).toBeNaN();
+    expect(writeSurfaces(surfaces.values())).toBe(text);
+  });
+
+  it('must be a number over 0 or nothing', () => {
+    expect(() => parseSurfaces(`${withPower}a,1,1,10,much\n`, 'x.csv')).toThrow(
+      /x\.csv line 2, column power_watts must be a number over 0; received "much"/,
+    );
+    expect(() => parseSurfaces(`${withPower}a,1,1,10,-3\n`, 'x.csv')).toThrow(/power_watts/);
+  });
+
+  it('is there for the P40, from the table of its logs', () => {
+    const text = readFileSync(new URL('../../data/p40-power-surface.csv', import.meta.url), 'utf8');
+    const surfaces = parseSurfaces(text, 'p40-power-surface.csv');
+    expect(surfaces.size).toBe(14);
+    for (const surface of surfaces.values()) expect(surface.hasPower).toBe(true);
+    expect(surfaces.get('resnet_v2_50/caltech256')?.powerWatts(49, 1)).toBe(184.41);
+  });
+});

@@ -5,14 +5,16 @@ import type { SurfacePoint } from './surface.ts';
 import { Surface } from './surface.ts';
 
 const columns = ['network', 'batch_size', 'instances', 'latency_ms'] as const;
+const powerColumn = 'power_watts';
 
 /** Beyond these a figure in a file is a slip, not a measurement. */
 const largestBatchSize = 65_536;
 const largestInstances = 1024;
 
 /**
- * Parses surfaces from `network,batch_size,instances,latency_ms`, latency being that of one batch
- * in ms. Lines may be in any order, and further columns are ignored.
+ * Parses surfaces from `network,batch_size,instances,latency_ms[,power_watts]`, latency being that of
+ * one batch in ms. Lines may be in any order, and further columns are ignored. A network has its
+ * power when every line of it has one.
  *
  * @param name of the file, for error messages
  * @returns the surfaces by network, in order of first appearance
@@ -21,12 +23,14 @@ const largestInstances = 1024;
 export function parseSurfaces(text: string, name: string): ReadonlyMap<string, Surface> {
   const pointsOf = new Map<string, SurfacePoint[]>();
   const lineOf = new Map<string, number>();
-  for (const row of readTable(text, name, columns)) {
+  for (const row of readTable(text, name, columns, [powerColumn])) {
     const network = row.text('network');
+    const powerWatts = row.positiveOrNone(powerColumn);
     const point: SurfacePoint = {
       batchSize: row.count('batch_size', largestBatchSize),
       instances: row.count('instances', largestInstances),
       latencyMs: row.positive('latency_ms'),
+      ...(powerWatts !== undefined && { powerWatts }),
     };
     const key = `${network},${point.batchSize},${point.instances}`;
     const before = lineOf.get(key);
@@ -69,15 +73,25 @@ export function chooseSurface(
     : invalidArgument('--network', rule, network);
 }
 
-/** Writes surfaces in the form that `parseSurfaces` reads; latencies in ms to a tenth of a us. */
+/**
+ * Writes surfaces in the form that `parseSurfaces` reads; latencies in ms to a tenth of a us, powers in
+ * watts to a hundredth, in a column that is there when any was measured.
+ */
 export function writeSurfaces(surfaces: Iterable<Surface>): string {
-  const rows = [...surfaces].flatMap((surface) =>
+  const all = [...surfaces];
+  const hasPower = all.some(({ points }) =>
+    points.some(({ powerWatts }) => powerWatts !== undefined),
+  );
+  const rows = all.flatMap((surface) =>
     surface.points.map((point) => [
       surface.network,
       point.batchSize,
       point.instances,
       Number(point.latencyMs.toFixed(4)),
+      ...(hasPower
+        ? [point.powerWatts === undefined ? '' : Number(point.powerWatts.toFixed(2))]
+        : []),
     ]),
   );
-  return writeCsv([columns, ...rows]);
+  return writeCsv([hasPower ? [...columns, powerColumn] : columns, ...rows]);
 }

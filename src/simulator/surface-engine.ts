@@ -21,6 +21,9 @@ export function surfaceEngine<Row = number>(
     name: options.name ?? 'a measured surface',
     notes: surface.notes,
     law: (rows, busyInstances) => surface.latencyMs(rows, busyInstances),
+    ...(surface.hasPower && {
+      powerLaw: (rows: number, busyInstances: number) => surface.powerWatts(rows, busyInstances),
+    }),
     reach: (point) => surface.reach(point),
   });
 }

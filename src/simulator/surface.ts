@@ -6,6 +6,8 @@ export interface SurfacePoint {
   readonly batchSize: number;
   readonly instances: number;
   readonly latencyMs: number;
+  /** Power while that many instances are at work, in watts. */
+  readonly powerWatts?: number;
 }
 
 /** Batch sizes at which latencies are known, both included. */
@@ -19,6 +21,8 @@ interface MeasuredRow {
   readonly instances: number;
   readonly batchSizes: readonly number[];
   readonly latenciesMs: readonly number[];
+  /** NaN where none was measured. */
+  readonly powersWatts: readonly number[];
 }
 
 /**
@@ -33,6 +37,8 @@ export class Surface {
   readonly limits: KnobLimits;
   /** What a reader of figures from this surface should know, in sentences. */
   readonly notes: readonly string[];
+  /** Whether power was measured, at every point. */
+  readonly hasPower: boolean;
   readonly #rows: readonly MeasuredRow[];
   /** By count of instances, from 1: the batch sizes known there and at every smaller count. */
   readonly #ranges: readonly (BatchRange | undefined)[];
@@ -45,6 +51,7 @@ export class Surface {
     this.network = network;
     this.points = points;
     this.#rows = rowsOf(points);
+    this.hasPower = points.every(({ powerWatts }) => powerWatts !== undefined);
     const single = this.#rows[0];
     if (single?.instances !== 1) {
       throw new DnnScalerError(
@@ -75,6 +82,25 @@ export class Surface {
    * than the smallest measured batch takes as long as that batch.
    */
   latencyMs(rows: number, busyInstances: number): number {
+    return this.#between(rows, busyInstances, (row) => row.latenciesMs);
+  }
+
+  /**
+   * Power in watts while `busyInstances` run calls of `rows` rows, read as latencies are; NaN where
+   * power was not measured. While nothing runs it is taken to be that of the smallest point measured,
+   * which is somewhat too much.
+   */
+  powerWatts(rows: number, busyInstances: number): number {
+    if (!this.hasPower) return Number.NaN;
+    return this.#between(rows, Math.max(1, busyInstances), (row) => row.powersWatts);
+  }
+
+  /** Linear between the measured counts of instances, and along the batch size within each. */
+  #between(
+    rows: number,
+    busyInstances: number,
+    valuesOf: (row: MeasuredRow) => readonly number[],
+  ): number {
     const measured = this.#rows;
     let above = 0;
     while (
@@ -84,12 +110,12 @@ export class Surface {
       above += 1;
     }
     const upper = measured[above] as MeasuredRow;
-    const upperMs = alongBatch(upper, rows);
-    if (above === 0 || busyInstances >= upper.instances) return upperMs;
+    const upperValue = alongBatch(upper.batchSizes, valuesOf(upper), rows);
+    if (above === 0 || busyInstances >= upper.instances) return upperValue;
     const lower = measured[above - 1] as MeasuredRow;
     const share = (busyInstances - lower.instances) / (upper.instances - lower.instances);
-    const lowerMs = alongBatch(lower, rows);
-    return lowerMs + share * (upperMs - lowerMs);
+    const lowerValue = alongBatch(lower.batchSizes, valuesOf(lower), rows);
+    return lowerValue + share * (upperValue - lowerValue);
   }
 
   /**
@@ -163,6 +189,7 @@ function rowsOf(points: readonly SurfacePoint[]): readonly MeasuredRow[] {
       instances,
       batchSizes: cells.map((cell) => cell.batchSize),
       latenciesMs: cells.map((cell) => cell.latencyMs),
+      powersWatts: cells.map((cell) => cell.powerWatts ?? Number.NaN),
     };
   });
 }
@@ -172,17 +199,20 @@ function rangeOf(row: MeasuredRow): BatchRange {
 }
 
 /** Linear between measured batch sizes, constant outside them. */
-function alongBatch(row: MeasuredRow, rows: number): number {
-  const { batchSizes, latenciesMs } = row;
+function alongBatch(
+  batchSizes: readonly number[],
+  values: readonly number[],
+  rows: number,
+): number {
   let above = 0;
   while (above < batchSizes.length && (batchSizes[above] as number) < rows) above += 1;
-  if (above === 0) return latenciesMs[0] as number;
-  if (above === batchSizes.length) return latenciesMs[above - 1] as number;
+  if (above === 0) return values[0] as number;
+  if (above === batchSizes.length) return values[above - 1] as number;
   const from = batchSizes[above - 1] as number;
   const to = batchSizes[above] as number;
-  const fromMs = latenciesMs[above - 1] as number;
-  const toMs = latenciesMs[above] as number;
-  return fromMs + ((rows - from) / (to - from)) * (toMs - fromMs);
+  const fromValue = values[above - 1] as number;
+  const toValue = values[above] as number;
+  return fromValue + ((rows - from) / (to - from)) * (toValue - fromValue);
 }
 
 function list(values: readonly number[]): string {

@@ -12,11 +12,13 @@ import { DnnScalerError } from '../../errors.ts';
 import { estimatorFor } from '../../estimation/index.ts';
 import { Random } from '../../random.ts';
 import { createScaler } from '../../scaling/create-scaler.ts';
+import type { Objective } from '../../scaling/objective.ts';
 import type { Slo } from '../../slo.ts';
 import type { Row } from '../../tensor/row.ts';
 import { syntheticSource } from '../../workload/row-source.ts';
 import { externalDataLocations } from '../../zoo/onnx/external-data.ts';
 import type { DeploymentListener } from '../deployment.ts';
+import type { PowerMeter } from '../../telemetry/power/power-meter.ts';
 import { Deployment } from '../deployment.ts';
 import { Calibration } from './calibration.ts';
 import type { MemoryBudget } from './memory-budget.ts';
@@ -31,6 +33,8 @@ export interface ServedModelSpec {
   readonly slo: Slo;
   /** By name, as `createScaler` takes it. */
   readonly scaler: string;
+  /** What to raise where several points hold the SLO; default `throughput`. */
+  readonly objective?: Objective;
   readonly engine: OnnxEngineOptions;
   /** `undefined`: only where the model says itself how (bytes, or a pipeline that is recognized). */
   readonly preprocessing: PreprocessingHint | 'none' | undefined;
@@ -47,6 +51,8 @@ export interface ServingContext {
   readonly maxPixels: number;
   /** The longest that finding the operating point may take before a model is ready, in ms. */
   readonly calibrateMs: number;
+  /** Of what the engines run on. */
+  readonly meter?: PowerMeter;
   readonly listen: (name: string, version: string) => ServedModelListener & DeploymentListener;
 }
 
@@ -73,7 +79,12 @@ export async function openServedModel(
     const state = { isCalibrating: true };
     const deployment = new Deployment<Row, Row>({
       engine,
-      scaler: createScaler(spec.scaler, { limits: engine.limits, estimate: estimatorFor() }),
+      scaler: createScaler(spec.scaler, {
+        limits: engine.limits,
+        estimate: estimatorFor(),
+        ...(spec.objective && { objective: spec.objective }),
+      }),
+      ...(context.meter && { meter: context.meter }),
       slo: spec.slo,
       clock,
       listener: {

@@ -1,4 +1,5 @@
 import type { OnnxEngineOptions } from '../../engines/onnx/options.ts';
+import type { Objective } from '../../scaling/objective.ts';
 import type { Slo } from '../../slo.ts';
 import type { ModelConfigFile } from './model-config.ts';
 import { hintOf, sloOf } from './model-config.ts';
@@ -8,6 +9,7 @@ import type { ServedModelSpec } from './open-served-model.ts';
 export interface ModelDefaults {
   readonly slo: Slo;
   readonly scaler: string;
+  readonly objective?: Objective;
   readonly engine: Omit<OnnxEngineOptions, 'modelPath'>;
 }
 
@@ -30,6 +32,7 @@ export function specOf(model: ConfiguredModel): ServedModelSpec {
     version,
     slo: sloOf(config, defaults.slo),
     scaler: config.scaler ?? defaults.scaler,
+    ...(defaults.objective && { objective: defaults.objective }),
     engine: {
       ...defaults.engine,
       modelPath,

@@ -1,0 +1,80 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fakeSmi } from './nvidia-smi/fake-smi.ts';
+
+const cli = path.join(import.meta.dirname, '../dist/cli/main.js');
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'dnnscaler-power-'));
+  symlinkSync(fakeSmi, path.join(folder, 'nvidia-smi'));
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs the command on a machine whose nvidia-smi behaves as told. */
+function run(behaviour: string, ...args: string[]) {
+  const log = path.join(mkdtempSync(path.join(folder, 'run-')), 'starts.txt');
+  const PATH = `${folder}${path.delimiter}${process.env.PATH ?? ''}`;
+  const child = spawn(process.execPath, [cli, ...args, '--quiet'], {
+    env: { ...process.env, PATH, FAKE_SMI: behaviour, FAKE_SMI_LOG: log },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  return new Promise<{ code: number | null; stdout: string; stderr: string; pids: number[] }>(
+    (resolve) => {
+      child.on('close', (code) => {
+        const starts = existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : [];
+        const pids = starts.map((line) => parseInt(line, 10));
+        resolve({ code, stdout, stderr, pids });
+      });
+    },
+  );
+}
+
+const model = ['run', 'zoo:dan_sst', '--slo', '5s', '--scaler', 'fixed:4,1', '--duration', '4s'];
+
+describe('dnnscaler run with a meter', () => {
+  it('puts power and rows per joule beside throughput, and leaves no nvidia-smi behind', async () => {
+    const ended = await run('', ...model, '--power-meter', 'gpu', '--json');
+    expect(ended.stderr).toBe('');
+    const result = JSON.parse(ended.stdout) as Record<string, number> & {
+      power: { meanWatts: number; energyJoules: number };
+    };
+    expect(result.power).toMatchObject({
+      meter: 'nvidia-smi, board of GPU 0 (NVIDIA H100 80GB HBM3)',
+      meanWatts: expect.closeTo(410.25) as number,
+    });
+    const { throughputPerS = 0, throughputPerWatt, steadyMs = 0 } = result;
+    expect(throughputPerWatt).toBeCloseTo(throughputPerS / 410.25);
+    expect(result.power.energyJoules).toBeCloseTo((410.25 * steadyMs) / 1000);
+    for (const pid of ended.pids) expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
+  });
+
+  it('goes on without power when the driver is not there, and says so once', async () => {
+    const ended = await run('no-driver', ...model, '--power-meter', 'gpu');
+    expect(ended.code).toBe(0);
+    expect(ended.stdout.match(/power was not measured: .*NVIDIA driver/g)).toHaveLength(1);
+    expect(ended.stdout).not.toMatch(/ 0\.00 W|rows\/J/);
+  });
+
+  it.each([
+    ['no driver', 'no-driver', [], /needs a power meter, and here is none: .*NVIDIA driver/],
+    ['a GPU that does not tell', 'mute', [], /needs a power meter.*does not tell its power/],
+    ['a meter that is off', '', ['--power-meter', 'off'], /needs a power meter.*off/],
+  ])('refuses throughput per watt with %s', async (_what, behaviour, more, message) => {
+    const args = [...model, '--objective', 'throughput-per-watt', '--power-meter', 'gpu', ...more];
+    const ended = await run(behaviour, ...args);
+    expect(ended.stderr).toMatch(message);
+    expect(ended.stdout).toBe('');
+    expect(ended.code).toBe(2);
+  });
+});
