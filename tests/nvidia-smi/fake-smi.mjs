@@ -4,6 +4,7 @@
  * blanks; FAKE_SMI_LOG names a file that gets a line for each start, with its process id.
  */
 import { appendFileSync, readFileSync } from 'node:fs';
+import { setInterval } from 'node:timers';
 
 const behaviour = new Set((process.env.FAKE_SMI ?? '').split(' '));
 const log = process.env.FAKE_SMI_LOG;

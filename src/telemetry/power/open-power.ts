@@ -48,7 +48,10 @@ export async function openPower(options: PowerOptions): Promise<Power> {
       meter: rapl,
       gpus: null,
       ready: Promise.resolve(null),
-      close: () => Promise.resolve(rapl.close()),
+      close: () => {
+        rapl.close();
+        return Promise.resolve();
+      },
     };
   }
   const gpus = new GpuMonitor({
