@@ -15,6 +15,7 @@ export const layers = [
   'experiments',
   'simulator',
   'serving',
+  'models',
   'engines',
   'batching',
   'scaling',

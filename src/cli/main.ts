@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   compare: async () => (await import('./compare.ts')).compareCommand(),
   profile: async () => (await import('./profile.ts')).profileCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
+  model: async () => (await import('./model.ts')).modelCommand(),
   zoo: async () => (await import('./zoo.ts')).zooCommand(),
   dataset: async () => (await import('./dataset.ts')).datasetCommand(),
   estimate: async () => (await import('./estimate.ts')).estimateCommand(),

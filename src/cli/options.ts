@@ -87,14 +87,7 @@ export function addEngineOptions(
       parseCount,
     )
     .option('--max-batch <n>', 'largest batch size (default: 128)', parseCount)
-    .addOption(
-      new Option(
-        '--shape <input=dims>',
-        'dimensions of an input that the model leaves open, such as input=1,128; may be repeated',
-      )
-        .argParser(collectShape)
-        .default({}, 'none'),
-    )
+    .addOption(shapeOption())
     .option('--seed <n>', 'seed of the order of images and of synthetic input', parseSeed, 1);
 }
 
@@ -230,6 +223,16 @@ export function parsePercentile(text: string): number {
     throw new InvalidArgumentError('It must lie between 0 and 1, such as 0.95.');
   }
   return percentile;
+}
+
+/** `--shape`, for every command that has it. */
+export function shapeOption(): Option {
+  return new Option(
+    '--shape <input=dims>',
+    'dimensions of an input that the model leaves open, such as input=1,128; may be repeated',
+  )
+    .argParser(collectShape)
+    .default({}, 'none');
 }
 
 function collectShape(

@@ -108,7 +108,10 @@ function withGivenRanks(
   });
 }
 
-interface Batch {
+/** What stands in an input's place for the question of where the batch is. */
+type Shaped = Pick<ValueMetadata, 'name' | 'shape'>;
+
+export interface Batch {
   /** For each input, whether its first dimension is the batch. */
   readonly batched: readonly boolean[];
   readonly rowsPerRun: number | 'any';
@@ -119,14 +122,18 @@ interface Batch {
  * Whether the first dimension is open, and not the same as an inner dimension of another input that
  * opens with its own: the sequence of [seq] beside [batch, seq] is no batch.
  */
-function opensWithBatch(input: ValueMetadata, inputs: readonly ValueMetadata[]): boolean {
+function opensWithBatch(input: Shaped, inputs: readonly Shaped[]): boolean {
   const [first] = input.shape;
   if (typeof first !== 'string') return false;
   const others = inputs.filter((other) => other !== input && typeof other.shape[0] === 'string');
   return first === '' || !others.some(({ shape }) => shape.slice(1).includes(first));
 }
 
-function findBatch(inputs: readonly ValueMetadata[]): Batch {
+/**
+ * Where the batch is, by the declared shapes alone; open dimensions are their names, or '' without
+ * one. See `layoutInputs` for the rule.
+ */
+export function findBatch(inputs: readonly Shaped[]): Batch {
   const opens = inputs.map((input) => opensWithBatch(input, inputs));
   const all = inputs.map(() => true);
   if (opens.every(Boolean)) return { batched: all, rowsPerRun: 'any', notes: [] };

@@ -17,6 +17,20 @@ const messages = {
       doc_string: { type: 'string', id: 6 },
       graph: { type: 'GraphProto', id: 7 },
       opset_import: { rule: 'repeated', type: 'OperatorSetIdProto', id: 8 },
+      metadata_props: { rule: 'repeated', type: 'StringStringEntryProto', id: 14 },
+      functions: { rule: 'repeated', type: 'FunctionProto', id: 25 },
+    },
+  },
+  StringStringEntryProto: {
+    fields: { key: { type: 'string', id: 1 }, value: { type: 'string', id: 2 } },
+  },
+  FunctionProto: {
+    fields: {
+      name: { type: 'string', id: 1 },
+      input: { rule: 'repeated', type: 'string', id: 4 },
+      output: { rule: 'repeated', type: 'string', id: 5 },
+      node: { rule: 'repeated', type: 'NodeProto', id: 7 },
+      domain: { type: 'string', id: 10 },
     },
   },
   OperatorSetIdProto: {
@@ -51,8 +65,11 @@ const messages = {
       i: { type: 'int64', id: 3 },
       s: { type: 'bytes', id: 4 },
       t: { type: 'TensorProto', id: 5 },
+      g: { type: 'GraphProto', id: 6 },
       floats: { rule: 'repeated', type: 'float', id: 7 },
       ints: { rule: 'repeated', type: 'int64', id: 8 },
+      strings: { rule: 'repeated', type: 'bytes', id: 9 },
+      graphs: { rule: 'repeated', type: 'GraphProto', id: 11 },
       type: { type: 'int32', id: 20 },
     },
   },
@@ -60,8 +77,14 @@ const messages = {
     fields: {
       dims: { rule: 'repeated', type: 'int64', id: 1 },
       data_type: { type: 'int32', id: 2 },
+      float_data: { rule: 'repeated', type: 'float', id: 4 },
+      int32_data: { rule: 'repeated', type: 'int32', id: 5 },
+      int64_data: { rule: 'repeated', type: 'int64', id: 7 },
       name: { type: 'string', id: 8 },
       raw_data: { type: 'bytes', id: 9 },
+      double_data: { rule: 'repeated', type: 'double', id: 10 },
+      external_data: { rule: 'repeated', type: 'StringStringEntryProto', id: 13 },
+      data_location: { type: 'int32', id: 14 },
     },
   },
   ValueInfoProto: {
@@ -99,11 +122,25 @@ export interface ValueInfoProto {
   type?: { tensor_type?: { elem_type: number; shape?: { dim: DimensionProto[] } } };
 }
 
+/** A key with its value, both as text. */
+export interface StringStringEntryProto {
+  key?: string;
+  value?: string;
+}
+
+/** One of the fields that end in `data` holds the elements, or a file of its own does. */
 export interface TensorProto {
   dims: number[];
   data_type: number;
   name: string;
   raw_data?: Uint8Array;
+  float_data?: number[];
+  int32_data?: number[];
+  int64_data?: number[];
+  double_data?: number[];
+  external_data?: StringStringEntryProto[];
+  /** 1 when the elements are in a file of their own. */
+  data_location?: number;
 }
 
 export interface AttributeProto {
@@ -113,6 +150,9 @@ export interface AttributeProto {
   i?: number;
   s?: Uint8Array;
   t?: TensorProto;
+  g?: GraphProto;
+  graphs?: GraphProto[];
+  strings?: Uint8Array[];
   floats?: number[];
   ints?: number[];
 }
@@ -123,6 +163,7 @@ export interface NodeProto {
   name?: string;
   op_type: string;
   attribute: AttributeProto[];
+  domain?: string;
 }
 
 export interface GraphProto {
@@ -134,11 +175,23 @@ export interface GraphProto {
   value_info: ValueInfoProto[];
 }
 
+/** An operator defined in the file by nodes of others. */
+export interface FunctionProto {
+  name: string;
+  domain?: string;
+  input: string[];
+  output: string[];
+  node: NodeProto[];
+}
+
 export interface ModelProto {
   ir_version: number;
   producer_name?: string;
+  producer_version?: string;
   graph?: GraphProto;
   opset_import: { domain?: string; version: number }[];
+  metadata_props?: StringStringEntryProto[];
+  functions?: FunctionProto[];
 }
 
 /** Encodes and decodes one message type; decoding shares memory with the input where it can. */
@@ -157,4 +210,6 @@ function codecOf<T extends object>(type: Type): Codec<T> {
 
 export const modelCodec = codecOf<ModelProto>(root.lookupType('ModelProto'));
 export const graphCodec = codecOf<GraphProto>(root.lookupType('GraphProto'));
+export const nodeCodec = codecOf<NodeProto>(root.lookupType('NodeProto'));
+export const attributeCodec = codecOf<AttributeProto>(root.lookupType('AttributeProto'));
 export const tensorCodec = codecOf<TensorProto>(root.lookupType('TensorProto'));
