@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { copyFile, mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { DnnScalerError, invalidArgument } from '../../errors.ts';
-import { sha256OfFile } from '../../zoo/model-file.ts';
+import { sha256OfFile } from '../../zoo/file-digest.ts';
 
 /**
  * Checks that writing to `out` takes nothing away: neither the model nor its weights, nor, unless
