@@ -120,10 +120,10 @@ function checkOutputs(rewriter: NodeRewriter, facts: GraphFacts, outputs: readon
     const name = node.output[index] ?? '';
     if (name === '' || fromRows !== true) continue;
     if (quantises && index > 0) {
-      facts.set(name, { dims: dims, fromRows: false });
+      facts.set(name, { dims, fromRows: false });
       continue;
     }
-    const known = dims !== undefined && dims.every((extent) => extent !== undefined);
+    const known = dims?.every((extent) => extent !== undefined) === true;
     if (dims !== undefined && !hasOneBatch(dims)) {
       rewriter.refuse(`brings every row together with every other: ${showExtents(dims)}`);
     }
