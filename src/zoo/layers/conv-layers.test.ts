@@ -45,7 +45,7 @@ async function run(
   return { dims: reply.dims, data: [...(reply.data as Float32Array)] };
 }
 
-const bare = { batchNorm: 'none', activation: false } as const;
+const bare = { follow: 'nothing', activation: false } as const;
 
 describe('windows', () => {
   test('SAME, VALID, FIXED and AFTER begin where TensorFlow and TF-Slim begin', async () => {
@@ -82,7 +82,7 @@ describe('windows', () => {
     const mean = await run([1, 2], (layers, x) => layers.averagePool(x, 'p', { kernel: 3 }));
     expect(mean.data).toEqual([2.5, 2.5, 2.5, 2.5]);
     const negative = await run([1, 2], (layers, x) => {
-      const options = { kernel: 1, filters: 1, batchNorm: 's', activation: false } as const;
+      const options = { kernel: 1, filters: 1, batchNormScope: 's', activation: false } as const;
       // Counting normalisation: (0.1 x - 0.1) / sqrt(1.5) x 0.1 + 0.1; then means of all.
       return layers.maxPool(layers.conv(x, 'c', options), 'm', { kernel: 3 });
     });

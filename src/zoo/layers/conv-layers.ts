@@ -7,10 +7,11 @@ import { FeatureLayers } from './feature-layers.ts';
 import type { Activation } from './feature-layers.ts';
 import { channelsOf, sizeOf } from './features.ts';
 import type { Features } from './features.ts';
-import { foldedBiases, foldedFilters } from './fold-batch-norm.ts';
-import type { BatchNorm } from './fold-batch-norm.ts';
+import { afterBatchNorm, batchNormOf, foldedBiases, foldedFilters } from './batch-norm.ts';
+import type { BatchNorm } from './batch-norm.ts';
 import { crossChannelFilters, perChannelFilters } from './made-up-filters.ts';
 import { afterConvolution, lazily } from './moments.ts';
+import type { LazyMoments } from './moments.ts';
 import { kernelOf, windowAttributes } from './window.ts';
 import type { Window } from './window.ts';
 
@@ -28,11 +29,10 @@ export interface ConvStyle {
 
 /** What follows a convolution. */
 export interface ConvTail {
-  /**
-   * The scope of the batch normalisation that follows; default the convolution's with
-   * `/BatchNorm`. With false, the convolution has biases instead, and with 'none' neither.
-   */
-  readonly batchNorm?: string | false;
+  /** Default batch normalisation. */
+  readonly follow?: 'batch-norm' | 'biases' | 'nothing';
+  /** Scope of the batch normalisation; default the convolution's with `/BatchNorm`. */
+  readonly batchNormScope?: string;
   /** Whether the style's activation follows; default true. */
   readonly activation?: boolean;
 }
@@ -108,7 +108,8 @@ export class ConvLayers extends FeatureLayers {
 
   /** Batch normalisation on its own, as networks with pre-activation have it. Never folded. */
   batchNorm(x: Features, scope: string): Features {
-    const { gamma, beta, mean, variance } = this.#batchNormOf(x, scope);
+    const norm = this.#batchNormAfter(x.moments, channelsOf(x), scope);
+    const { gamma, beta, mean, variance } = norm;
     const scale = gamma ?? this.#onesOf(channelsOf(x));
     for (const one of [gamma, beta, mean, variance]) {
       if (one !== undefined) this.graph.initializer(one);
@@ -117,7 +118,7 @@ export class ConvLayers extends FeatureLayers {
       name: scope,
       attributes: { epsilon: float(this.#style.epsilon) },
     });
-    return { value, moments: momentsAfter(channelsOf(x), gamma, beta) };
+    return { value, moments: afterBatchNorm(norm) };
   }
 
   /** The style's activation, named after its scope. */
@@ -181,12 +182,16 @@ export class ConvLayers extends FeatureLayers {
   /** The convolution with its batch normalisation or biases, and the activation. */
   #finished(convolution: Convolution, tail: ConvTail): Features {
     const { scope } = convolution;
-    const { batchNorm = `${scope}/BatchNorm`, activation = true } = tail;
+    const { follow = 'batch-norm', activation = true } = tail;
+    const { batchNormScope = `${scope}/BatchNorm` } = tail;
     let y: Features;
-    if (batchNorm === 'none') y = this.#convolved(convolution, convolution.filters);
-    else if (batchNorm === false) y = this.#biased(convolution);
-    else if (this.#style.foldBatchNorm) y = this.#folded(convolution, batchNorm);
-    else y = this.batchNorm(this.#convolved(convolution, convolution.filters), batchNorm);
+    if (follow === 'biases') y = this.#biased(convolution);
+    else if (follow === 'batch-norm' && this.#style.foldBatchNorm) {
+      y = this.#folded(convolution, batchNormScope);
+    } else {
+      y = this.#convolved(convolution, convolution.filters);
+      if (follow === 'batch-norm') y = this.batchNorm(y, batchNormScope);
+    }
     return activation ? this.activated(y, scope) : y;
   }
 
@@ -201,20 +206,13 @@ export class ConvLayers extends FeatureLayers {
     const before = lazily(() =>
       afterConvolution(x.moments(), floatsOf(filters), filters.dims, groups),
     );
-    const norm = this.#batchNormOf(
-      { value: x.value, moments: before },
-      batchNormScope,
-      filters.dims[0],
-    );
+    const norm = this.#batchNormAfter(before, filters.dims[0] as number, batchNormScope);
     const { value } = this.#convolved(
       convolution,
       foldedFilters(filters, norm),
       foldedBiases(`${scope}/biases`, norm),
     );
-    return {
-      value,
-      moments: momentsAfter(channelsOf({ value, moments: before }), norm.gamma, norm.beta),
-    };
+    return { value, moments: afterBatchNorm(norm) };
   }
 
   #convolved(convolution: Convolution, filters: Initializer, biases?: Initializer): Features {
@@ -234,23 +232,12 @@ export class ConvLayers extends FeatureLayers {
     return { value, moments };
   }
 
-  #batchNormOf(x: Features, scope: string, channels = channelsOf(x)): BatchNorm {
-    const tensor: WeightSource['tensor'] = (name, dims, fill) =>
-      this.#weights.tensor(`${scope}/${name}`, dims, fill);
-    const { scale, epsilon } = this.#style;
-    return {
-      epsilon,
-      gamma: scale ? tensor('gamma', [channels], uniform(0.1, 1)) : undefined,
-      beta: tensor('beta', [channels], uniform(0.1)),
-      mean: tensor('moving_mean', [channels], (data) => {
-        data.set(x.moments().mean);
-      }),
-      variance: tensor('moving_variance', [channels], (data) => {
-        data.set(x.moments().variance);
-      }),
-    };
+  #batchNormAfter(before: LazyMoments, channels: number, scope: string): BatchNorm {
+    const { epsilon, scale } = this.#style;
+    return batchNormOf(this.#weights, scope, { epsilon, scale, channels, before });
   }
 
+  /** A scale of ones, for normalisations that have none: the operator asks for one. */
   #onesOf(channels: number): Initializer {
     const found = this.#ones.get(channels);
     if (found !== undefined) return found;
@@ -264,20 +251,6 @@ export class ConvLayers extends FeatureLayers {
     this.#ones.set(channels, ones);
     return ones;
   }
-}
-
-function momentsAfter(
-  channels: number,
-  gamma: Initializer | undefined,
-  beta: Initializer,
-): Features['moments'] {
-  return lazily(() => ({
-    mean: Float64Array.from(floatsOf(beta)),
-    variance:
-      gamma === undefined
-        ? new Float64Array(channels).fill(1)
-        : Float64Array.from(floatsOf(gamma), (scale) => scale * scale),
-  }));
 }
 
 function floatsOf(weights: Initializer): Float32Array {

@@ -48,7 +48,7 @@ const separable: Step = (layers, x, base) =>
     kernel: 7,
     stride: 2,
     multiplier: 8,
-    batchNorm: false,
+    follow: 'biases',
   });
 
 const steps: readonly Step[] = [

@@ -44,7 +44,7 @@ export function cell(
 ): Features {
   const { design, filters, stride, before } = options;
   const states = [
-    normalised(layers, input, `${scope}/1x1`, { filters, batchNorm: `${scope}/beginning_bn` }),
+    normalised(layers, input, `${scope}/1x1`, { filters, batchNormScope: `${scope}/beginning_bn` }),
     before === undefined ? input : fitted(layers, before, input, scope, filters),
   ];
   design.blocks.forEach((halves, i) => {
@@ -77,7 +77,7 @@ function fitted(
   if (channelsOf(before) === filters) return before;
   return normalised(layers, before, `${scope}/prev_1x1`, {
     filters,
-    batchNorm: `${scope}/prev_bn`,
+    batchNormScope: `${scope}/prev_bn`,
   });
 }
 
@@ -86,7 +86,7 @@ function fitted(
  * beyond the border. TF-Slim writes them as pools of 1 x 1 before convolutions without a stride.
  */
 function halved(layers: ConvLayers, x: Features, scope: string, filters: number): Features {
-  const bare = { kernel: 1, stride: 2, batchNorm: 'none', activation: false } as const;
+  const bare = { kernel: 1, stride: 2, follow: 'nothing', activation: false } as const;
   const active = layers.activated(x, `${scope}/path`);
   const even = layers.conv(active, `${scope}/path1_conv`, {
     ...bare,
@@ -111,7 +111,7 @@ function apply(
   { filters, stride }: { readonly filters: number; readonly stride: number },
 ): Features {
   const fits = channelsOf(x) === filters;
-  const batchNorm = `${scope}/bn_1`;
+  const batchNormScope = `${scope}/bn_1`;
   switch (operation) {
     case 'separable3':
       return separableTwice(layers, x, scope, { kernel: 3, filters, stride });
@@ -121,7 +121,7 @@ function apply(
       return separableTwice(layers, x, scope, { kernel: 7, filters, stride });
     case 'none':
       if (fits && stride === 1) return x;
-      return normalised(layers, x, `${scope}/1x1`, { filters, stride, batchNorm });
+      return normalised(layers, x, `${scope}/1x1`, { filters, stride, batchNormScope });
     case 'average':
     case 'max': {
       const window = { kernel: 3, stride };
@@ -130,7 +130,7 @@ function apply(
           ? layers.maxPool(x, `${scope}/MaxPool`, window)
           : layers.averagePool(x, `${scope}/AvgPool`, window);
       if (fits) return pooled;
-      const options = { kernel: 1, filters, batchNorm, activation: false };
+      const options = { kernel: 1, filters, batchNormScope, activation: false };
       return layers.conv(pooled, `${scope}/1x1`, options);
     }
   }
@@ -153,7 +153,7 @@ function separableTwice(
         kernel,
         filters,
         stride: layer === 1 ? stride : 1,
-        batchNorm: `${scope}/bn_sep_${own}`,
+        batchNormScope: `${scope}/bn_sep_${own}`,
         activation: false,
       },
     );
@@ -166,7 +166,7 @@ function normalised(
   layers: ConvLayers,
   x: Features,
   scope: string,
-  options: { readonly filters: number; readonly stride?: number; readonly batchNorm: string },
+  options: { readonly filters: number; readonly stride?: number; readonly batchNormScope: string },
 ): Features {
   return layers.conv(layers.activated(x, scope), scope, {
     kernel: 1,

@@ -87,7 +87,7 @@ export function imageNetStem(
     kernel: 3,
     stride: 2,
     padding: 'VALID',
-    batchNorm: 'conv0_bn',
+    batchNormScope: 'conv0_bn',
     activation: false,
   });
   const stem = { design, stride: 2 } as const;

@@ -43,7 +43,7 @@ export function resnetV2(depth: 50 | 101 | 152): ZooNetwork {
         kernel: 7,
         stride: 2,
         padding: 'FIXED',
-        batchNorm: false,
+        follow: 'biases',
         activation: false,
       });
       x = layers.maxPool(x, `${name}/pool1`, { kernel: 3, stride: 2 });
@@ -68,7 +68,7 @@ function bottleneck(
   { width, stride }: { readonly width: number; readonly stride: number },
 ): Features {
   const filters = 4 * width;
-  const bare = { kernel: 1, filters, batchNorm: false, activation: false } as const;
+  const bare = { kernel: 1, filters, follow: 'biases', activation: false } as const;
   const preact = layers.activated(layers.batchNorm(x, `${scope}/preact`), `${scope}/preact`);
   let shortcut = x;
   if (filters !== channelsOf(x)) {

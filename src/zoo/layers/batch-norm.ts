@@ -1,4 +1,8 @@
 import type { Initializer } from '../onnx/graph.ts';
+import { uniform } from '../weights.ts';
+import type { WeightSource } from '../weights.ts';
+import { lazily } from './moments.ts';
+import type { LazyMoments } from './moments.ts';
 
 /** The tensors of a batch normalisation: gamma * (x - mean) / sqrt(variance + epsilon) + beta. */
 export interface BatchNorm {
@@ -8,6 +12,45 @@ export interface BatchNorm {
   readonly beta: Initializer;
   readonly mean: Initializer;
   readonly variance: Initializer;
+}
+
+/**
+ * The tensors of a batch normalisation under a scope. Made up, the moving statistics are those that
+ * the channels before it are expected to have.
+ */
+export function batchNormOf(
+  weights: WeightSource,
+  scope: string,
+  options: {
+    readonly epsilon: number;
+    readonly scale: boolean;
+    readonly channels: number;
+    readonly before: LazyMoments;
+  },
+): BatchNorm {
+  const { epsilon, scale, channels, before } = options;
+  const tensor: WeightSource['tensor'] = (name, dims, fill) =>
+    weights.tensor(`${scope}/${name}`, dims, fill);
+  return {
+    epsilon,
+    gamma: scale ? tensor('gamma', [channels], uniform(0.1, 1)) : undefined,
+    beta: tensor('beta', [channels], uniform(0.1)),
+    mean: tensor('moving_mean', [channels], (data) => {
+      data.set(before().mean);
+    }),
+    variance: tensor('moving_variance', [channels], (data) => {
+      data.set(before().variance);
+    }),
+  };
+}
+
+/** Moments after a normalisation whose moving statistics are right. */
+export function afterBatchNorm({ gamma, beta }: BatchNorm): LazyMoments {
+  return lazily(() => {
+    const scales = gamma?.data() as Float32Array | undefined;
+    const mean = Float64Array.from(beta.data() as Float32Array);
+    return { mean, variance: mean.map((_, i) => (scales?.[i] ?? 1) ** 2) };
+  });
 }
 
 /**
