@@ -69,6 +69,21 @@ describe('published sizes', () => {
     expect(Math.abs((multiplyAdds + more * 112 ** 2) / 2030e6 - 1)).toBeLessThan(0.02);
   });
 
+  test('docs/zoo.md shows these counts beside the published ones', () => {
+    const page = readFileSync(new URL('../../docs/zoo.md', import.meta.url), 'utf8');
+    const rows = page
+      .split('\n')
+      .map((line) => line.split('|').map((cell) => cell.trim()))
+      .filter((cells) => cells[1]?.startsWith('`'))
+      .map((cells) => cells.slice(1, 7));
+    const expected = published.map(([name, px, millions, macs]) => {
+      const { parameters, multiplyAdds } = countOf(findNetwork(name).build());
+      const own = [(parameters / 1e6).toFixed(3), (multiplyAdds / 1e6).toFixed(1)] as const;
+      return [`\`${name}\``, px, own[0], millions, own[1], macs];
+    });
+    expect(rows).toEqual(expected);
+  });
+
   test('the table lists the sixteen image networks, and no other', () => {
     const images = zooNetworks.filter(({ task }) => task === 'image-classification');
     expect(images.map(({ name }) => name).sort()).toEqual(published.map(([name]) => name).sort());
