@@ -1,8 +1,5 @@
-import { imageNetClasses, imageNetwork } from './image-network.ts';
-import { chain, conv, maxPool, mixed } from './inception-blocks.ts';
-import type { Step } from './inception-blocks.ts';
-
-const scope = 'InceptionV1';
+import { conv, convClassifier, inception, maxPool, mixed } from './inception.ts';
+import type { Step } from './inception.ts';
 
 /** Filters of a block: 1 x 1; 3 x 3 with its reduction; 3 x 3 in place of 5 x 5, too; pooled. */
 type Widths = readonly [
@@ -49,15 +46,11 @@ const steps: readonly Step[] = [
  * Inception V1 (Szegedy et al. 2014, arXiv 1409.4842) as in TF-Slim's `inception_v1.py`: with batch
  * normalisation, which has an offset but no scale, and with 3 x 3 in place of the paper's 5 x 5.
  */
-export const inceptionV1 = imageNetwork({
-  name: 'inception_v1',
-  title: 'Inception V1',
-  source: 'Szegedy et al. 2014 (arXiv 1409.4842); layers and 1001 classes as in TF-Slim',
+export const inceptionV1 = inception({
+  version: 1,
+  source: 'Szegedy et al. 2014 (arXiv 1409.4842)',
   px: 224,
-  style: { epsilon: 0.001, scale: false },
-  body(layers, image) {
-    const x = chain(layers, image, scope, steps);
-    const pooled = layers.globalAveragePool(x, `${scope}/Logits/AvgPool_0a_7x7`);
-    return layers.convClassifier(pooled, `${scope}/Logits/Conv2d_0c_1x1`, imageNetClasses);
-  },
+  steps,
+  pool: 'AvgPool_0a_7x7',
+  classify: convClassifier('Conv2d_0c_1x1'),
 });

@@ -1,8 +1,5 @@
-import { imageNetClasses, imageNetwork } from './image-network.ts';
-import { averagePool, chain, conv, maxPool, mixed } from './inception-blocks.ts';
-import type { Step } from './inception-blocks.ts';
-
-const scope = 'InceptionV2';
+import { averagePool, conv, convClassifier, inception, maxPool, mixed } from './inception.ts';
+import type { Step } from './inception.ts';
 
 /** Filters of a block: 1 x 1; 3 x 3 with its reduction; two 3 x 3 with theirs; pooled. */
 type Widths = readonly [
@@ -73,15 +70,11 @@ const steps: readonly Step[] = [
  * Inception V2 (Ioffe and Szegedy 2015, arXiv 1502.03167) as in TF-Slim's `inception_v2.py`.
  * Normalisation has an offset but no scale.
  */
-export const inceptionV2 = imageNetwork({
-  name: 'inception_v2',
-  title: 'Inception V2',
-  source: 'Ioffe and Szegedy 2015 (arXiv 1502.03167); layers and 1001 classes as in TF-Slim',
+export const inceptionV2 = inception({
+  version: 2,
+  source: 'Ioffe and Szegedy 2015 (arXiv 1502.03167)',
   px: 224,
-  style: { epsilon: 0.001, scale: false },
-  body(layers, image) {
-    const x = chain(layers, image, scope, steps);
-    const pooled = layers.globalAveragePool(x, `${scope}/Logits/AvgPool_1a_7x7`);
-    return layers.convClassifier(pooled, `${scope}/Logits/Conv2d_1c_1x1`, imageNetClasses);
-  },
+  steps,
+  pool: 'AvgPool_1a_7x7',
+  classify: convClassifier('Conv2d_1c_1x1'),
 });

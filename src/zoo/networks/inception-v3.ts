@@ -1,8 +1,5 @@
-import { imageNetClasses, imageNetwork } from './image-network.ts';
-import { averagePool, chain, conv, fork, maxPool, mixed } from './inception-blocks.ts';
-import type { Step } from './inception-blocks.ts';
-
-const scope = 'InceptionV3';
+import { averagePool, conv, convClassifier, fork, inception, maxPool, mixed } from './inception.ts';
+import type { Step } from './inception.ts';
 
 /** 35 x 35, between the two names that TF-Slim gives to the 5 x 5 branch. */
 function mixed35(name: string, pooled: number, [reduce, convolve]: readonly [Step, Step]): Step {
@@ -90,15 +87,11 @@ const steps: readonly Step[] = [
  * Inception V3 (Szegedy et al. 2015, arXiv 1512.00567) as in TF-Slim's `inception_v3.py`, without
  * the auxiliary classifier. Normalisation has an offset but no scale.
  */
-export const inceptionV3 = imageNetwork({
-  name: 'inception_v3',
-  title: 'Inception V3',
-  source: 'Szegedy et al. 2015 (arXiv 1512.00567); layers and 1001 classes as in TF-Slim',
+export const inceptionV3 = inception({
+  version: 3,
+  source: 'Szegedy et al. 2015 (arXiv 1512.00567)',
   px: 299,
-  style: { epsilon: 0.001, scale: false },
-  body(layers, image) {
-    const x = chain(layers, image, scope, steps);
-    const pooled = layers.globalAveragePool(x, `${scope}/Logits/AvgPool_1a_8x8`);
-    return layers.convClassifier(pooled, `${scope}/Logits/Conv2d_1c_1x1`, imageNetClasses);
-  },
+  steps,
+  pool: 'AvgPool_1a_8x8',
+  classify: convClassifier('Conv2d_1c_1x1'),
 });

@@ -1,8 +1,6 @@
-import { imageNetClasses, imageNetwork } from './image-network.ts';
-import { averagePool, chain, conv, fork, maxPool, mixed } from './inception-blocks.ts';
-import type { Step } from './inception-blocks.ts';
-
-const scope = 'InceptionV4';
+import { imageNetClasses } from './image-network.ts';
+import { averagePool, conv, fork, inception, maxPool, mixed } from './inception.ts';
+import type { Step } from './inception.ts';
 
 const valid = { padding: 'VALID' } as const;
 const halving = { stride: 2, padding: 'VALID' } as const;
@@ -89,15 +87,12 @@ const steps: readonly Step[] = [
  * Inception V4 (Szegedy et al. 2016, arXiv 1602.07261) as in TF-Slim's `inception_v4.py`, without
  * the auxiliary classifier. Normalisation has an offset but no scale.
  */
-export const inceptionV4 = imageNetwork({
-  name: 'inception_v4',
-  title: 'Inception V4',
-  source: 'Szegedy et al. 2016 (arXiv 1602.07261); layers and 1001 classes as in TF-Slim',
+export const inceptionV4 = inception({
+  version: 4,
+  source: 'Szegedy et al. 2016 (arXiv 1602.07261)',
   px: 299,
-  style: { epsilon: 0.001, scale: false },
-  body(layers, image) {
-    const x = chain(layers, image, scope, steps);
-    const pooled = layers.globalAveragePool(x, `${scope}/Logits/AvgPool_1a`);
-    return layers.denseClassifier(pooled, `${scope}/Logits/Logits`, imageNetClasses);
-  },
+  steps,
+  pool: 'AvgPool_1a',
+  classify: (layers, pooled, scope) =>
+    layers.denseClassifier(pooled, `${scope}/Logits`, imageNetClasses),
 });

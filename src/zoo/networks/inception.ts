@@ -2,6 +2,9 @@ import type { ConvLayers, ConvOptions } from '../layers/conv-layers.ts';
 import type { Features } from '../layers/features.ts';
 import { kernelOf } from '../layers/window.ts';
 import type { Window } from '../layers/window.ts';
+import type { ZooNetwork } from '../network.ts';
+import type { Value } from '../onnx/graph.ts';
+import { imageNetClasses, imageNetwork } from './image-network.ts';
 
 /** One layer of a branch; it finds its name in the scope that it is given. */
 export type Step = (layers: ConvLayers, x: Features, scope: string) => Features;
@@ -40,12 +43,7 @@ export function fork(...steps: readonly Step[]): Step {
     );
 }
 
-export function chain(
-  layers: ConvLayers,
-  x: Features,
-  scope: string,
-  steps: readonly Step[],
-): Features {
+function chain(layers: ConvLayers, x: Features, scope: string, steps: readonly Step[]): Features {
   return steps.reduce((y, step) => step(layers, y, scope), x);
 }
 
@@ -56,4 +54,40 @@ export function mixed(name: string, ...branches: readonly (readonly Step[])[]): 
       branches.map((steps, i) => chain(layers, x, `${scope}/${name}/Branch_${i}`, steps)),
       `${scope}/${name}`,
     );
+}
+
+interface InceptionDefinition {
+  readonly version: 1 | 2 | 3 | 4;
+  readonly source: string;
+  readonly px: number;
+  /** The layers up to the last block. */
+  readonly steps: readonly Step[];
+  /** TF-Slim's name for the mean over all positions. */
+  readonly pool: string;
+  /** From that mean to the probabilities, in the scope of the logits. */
+  readonly classify: (layers: ConvLayers, pooled: Features, scope: string) => Value;
+}
+
+/** An Inception network without its auxiliary classifier. Normalisation has an offset but no scale. */
+export function inception(definition: InceptionDefinition): ZooNetwork {
+  const { version, source, px, steps, pool, classify } = definition;
+  const scope = `InceptionV${version}`;
+  return imageNetwork({
+    name: `inception_v${version}`,
+    title: `Inception V${version}`,
+    source: `${source}; layers and 1001 classes as in TF-Slim`,
+    px,
+    style: { epsilon: 0.001, scale: false },
+    body(layers, image) {
+      const x = chain(layers, image, scope, steps);
+      const pooled = layers.globalAveragePool(x, `${scope}/Logits/${pool}`);
+      return classify(layers, pooled, `${scope}/Logits`);
+    },
+  });
+}
+
+/** A classifier that is a 1 x 1 convolution of that name. */
+export function convClassifier(name: string): InceptionDefinition['classify'] {
+  return (layers, pooled, scope) =>
+    layers.convClassifier(pooled, `${scope}/${name}`, imageNetClasses);
 }
