@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { serveCommand } from '../src/cli/serve.ts';
 import { systemClock } from '../src/clock.ts';
+import { defaultWireLimits } from '../src/oip/wire-limits.ts';
 import { defaultGrpcLimits } from '../src/server/grpc/options.ts';
 import { defaultHttpLimits } from '../src/server/http/options.ts';
 import { ServerMetrics } from '../src/server/metrics.ts';
@@ -77,6 +78,7 @@ describe('docs/serving.md', () => {
       expect(row('connections')).toContain(maxConnections.toLocaleString('en-US'));
       expect(row('time for a request')).toContain(seconds(others.requestTimeoutMs));
     }
+    expect(row('JSON text')).toContain(mebibytes(defaultWireLimits.maxJsonBytes));
     const maxPixels = serveCommand().options.find(({ long }) => long === '--max-pixels');
     const pixels = maxPixels?.defaultValue as number;
     expect(row('pixels')).toContain(`| ${pixels.toLocaleString('en-US')} |`);

@@ -49,9 +49,12 @@ describe('the exact JSON reader', () => {
           expect(() => parseExactJson(text)).toThrow(DnnScalerError);
           return;
         }
-        expect(parseExactJson(text)).toEqual(expected);
+        // Numbers such as 1e311, which are infinite to `JSON.parse`, cannot be written again.
+        if (JSON.stringify(expected).includes('null')) {
+          expect(() => parseExactJson(text)).toThrow('out of range');
+        } else expect(parseExactJson(text)).toEqual(expected);
       }),
-      { numRuns: 3000 },
+      { numRuns: 3000, examples: [[['1', 'e3', '1', '1']]] },
     );
   });
 

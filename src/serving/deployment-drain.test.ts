@@ -130,6 +130,15 @@ describe('draining', () => {
     expect(drained).toBe(1);
   });
 
+  it("ends the news of the engine: that it is closed afterwards is nobody's concern", () => {
+    const deployment = bench.started();
+    bench.engine.listener?.onHealth({ ready: true });
+    deployment.drain(1000, onDrained);
+    bench.engine.listener?.onHealth({ ready: false, message: 'the engine is closed' });
+    expect(bench.healths).toEqual([{ ready: true }]);
+    expect(deployment.health.ready).toBe(false);
+  });
+
   it('of a deployment that never started is over at once', () => {
     bench.deploy(new ScriptedScaler([one])).drain(1000, onDrained);
     expect(drained).toBe(1);

@@ -131,7 +131,8 @@ export class Deployment<Row = unknown, Reply = unknown> {
       },
       onHealth: (health) => {
         this.#health = health;
-        this.#listener.onHealth?.(health);
+        // That the engine is closed after the last answer is no news.
+        if (this.#phase !== 'closed') this.#listener.onHealth?.(health);
       },
     });
     this.#change(this.#scaler.first(), (error) => {
@@ -270,7 +271,7 @@ export class Deployment<Row = unknown, Reply = unknown> {
       );
       if (this.#phase !== 'closing' && this.#phase !== 'closed') this.#phase = 'serving';
       this.#dispatcher.setBatchSize(reached.batchSize);
-      this.#listener.onPoint?.(reached, nowMs - askedMs, error);
+      if (this.#phase !== 'closed') this.#listener.onPoint?.(reached, nowMs - askedMs, error);
       done(error);
     });
   }
