@@ -58,6 +58,8 @@ export async function runScaler(model: OpenedModel, options: RunScalerOptions): 
   view.begin(trial);
   try {
     const result = await trial.start().finished;
+    // The next one on this engine must not find it at a change; after a signal there is none.
+    if (!options.interrupts.pending) await trial.deployment.whenStill();
     await keepProfile(model, latenciesByInstances(result, engine.limits.minBatchSize));
     return result;
   } finally {

@@ -194,3 +194,25 @@ describe('infer', () => {
     await expect(failing).rejects.toThrow('no good');
   });
 });
+
+describe('another deployment on the same engine', () => {
+  it('may begin once a change that outlives the first has come to its end', async () => {
+    const scaler = new ScriptedScaler([
+      { batchSize: 1, instances: 1 },
+      { batchSize: 1, instances: 2 },
+    ]);
+    const deployment = bench.started(scaler);
+    await deployment.whenStill();
+    bench.engine.holdsApply = true;
+    bench.serve(deployment, 50);
+    let isStill = false;
+    const still = deployment.whenStill().then(() => (isStill = true));
+    await new Promise<void>((resolve) => {
+      deployment.drain(1000, resolve);
+    });
+    expect(isStill).toBe(false);
+    bench.engine.endApply?.();
+    await still;
+    expect(isStill).toBe(true);
+  });
+});

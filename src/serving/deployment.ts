@@ -63,6 +63,8 @@ export class Deployment<Row = unknown, Reply = unknown> {
   #health: EngineHealth = { ready: false, message: 'not started' };
   #drainTimer: TimerHandle | undefined;
   readonly #onDrained: (() => void)[] = [];
+  #isChanging = false;
+  #onStill: (() => void)[] = [];
 
   constructor(options: DeploymentOptions<Row, Reply>) {
     this.#engine = options.engine;
@@ -216,6 +218,12 @@ export class Deployment<Row = unknown, Reply = unknown> {
     this.#finishDrain();
   }
 
+  /** Resolves once the engine is at no change: from then on another deployment may use it. */
+  whenStill(): Promise<void> {
+    if (!this.#isChanging) return Promise.resolve();
+    return new Promise((resolve) => this.#onStill.push(resolve));
+  }
+
   #giveUpAfter(limitMs: number, isPatient: boolean): void {
     const before = this.#unsettled;
     this.#drainTimer = this.#clock.setTimer(limitMs, () => {
@@ -255,7 +263,10 @@ export class Deployment<Row = unknown, Reply = unknown> {
   /** Samples are dropped until the point has taken effect, so that no window straddles a change. */
   #change(point: OperatingPoint, done: (error: DnnScalerError | null) => void): void {
     const askedMs = this.#clock.nowMs();
+    this.#isChanging = true;
     this.#engine.apply(point, (error, reached) => {
+      this.#isChanging = false;
+      for (const still of this.#onStill.splice(0)) still();
       if (error !== null && this.#measurement === null) {
         done(error);
         return;
