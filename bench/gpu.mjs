@@ -4,6 +4,7 @@
  * networks of the paper on one device, within eight minutes in all. Plain JavaScript over `dist/`,
  * so that it needs nothing else.
  */
+/* global AbortController */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';

@@ -72,7 +72,8 @@ describe('bench/gpu.mjs', () => {
     expect(results).toMatchObject({ provider: 'cpu', complete: true, machine: { gpu: null } });
     const csv = readFileSync(path.join(at, 'surface.csv'), 'utf8');
     const surface = parseSurfaces(csv, 'surface.csv').get('dan_sst');
-    expect(surface?.points.length).toBe(results.networks[0]?.points.length);
+    const report = results.networks.find(({ network }) => network === 'dan_sst');
+    expect(surface?.points.length).toBe(report?.points.length);
     expect(readFileSync(path.join(at, 'table.txt'), 'utf8').trim()).toBe(
       stdout.split('\n\nwritten to')[0]?.trim(),
     );
