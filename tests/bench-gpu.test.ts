@@ -51,7 +51,7 @@ describe('bench/gpu.mjs', () => {
   it('measures on the CPU, skips what it cannot with a reason, and writes what the simulator loads', async () => {
     const python = path.join(folder, 'python');
     const lines = [{ runtime: 'Test 1.0' }, { batchSize: 1, throughputPerS: 100, p95Ms: 10 }];
-    const echoes = lines.map((line) => `echo \'${JSON.stringify(line)}\'`);
+    const echoes = lines.map((line) => `echo '${JSON.stringify(line)}'`);
     writeFileSync(python, ['#!/bin/sh', ...echoes, ''].join('\n'));
     chmodSync(python, 0o755);
     const out = path.join(folder, 'whole');
