@@ -15,25 +15,32 @@ export function findPython(): string | undefined {
 /**
  * Makes a virtual environment with the required packages, once.
  *
+ * @param what the packages, for people
  * @returns its Python
  * @throws Error with what pip said when they cannot be installed
  */
-export function prepareClients(folder: string, requirementsFile: string, python: string): string {
+export function preparePython(
+  what: string,
+  folder: string,
+  requirementsFile: string,
+  python: string,
+): string {
   const bin = path.join(folder, process.platform === 'win32' ? 'Scripts' : 'bin');
   const stamp = path.join(folder, 'installed.txt');
   const requirements = readFileSync(requirementsFile, 'utf8');
   const ownPython = path.join(bin, 'python');
   if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== requirements) {
-    console.log(`installing the clients from PyPI into ${path.relative('.', folder)}`);
+    console.log(`installing ${what} from PyPI into ${path.relative('.', folder)}`);
     mkdirSync(folder, { recursive: true });
-    orThrow(run(python, ['-m', 'venv', '--clear', folder], { cwd: folder }));
+    orThrow(what, run(python, ['-m', 'venv', '--clear', folder], { cwd: folder }));
     const install = ['-m', 'pip', 'install', '--disable-pip-version-check', '-q', '-r'];
-    orThrow(run(ownPython, [...install, requirementsFile], { cwd: folder, timeoutMs: 900_000 }));
+    const limit = { cwd: folder, timeoutMs: 1_800_000 };
+    orThrow(what, run(ownPython, [...install, requirementsFile], limit));
     writeFileSync(stamp, requirements);
   }
   return ownPython;
 }
 
-function orThrow({ status, output }: ReturnType<typeof run>): void {
-  if (status !== 0) throw new Error(`the clients cannot be installed:\n${output}`);
+function orThrow(what: string, { status, output }: ReturnType<typeof run>): void {
+  if (status !== 0) throw new Error(`${what} cannot be installed:\n${output}`);
 }

@@ -7,7 +7,7 @@
  */
 import path from 'node:path';
 import { CheckList, expect } from './check-list.ts';
-import { findPython, prepareClients } from './client-environment.ts';
+import { findPython, preparePython } from './client-environment.ts';
 import { run } from './npm.ts';
 import { preparePerfAnalyzer } from './perf-analyzer.ts';
 import type { PerfAnalyzer } from './perf-analyzer.ts';
@@ -24,7 +24,12 @@ if (python === undefined) {
 } else {
   const cache = path.join(root, 'node_modules/.cache/dnnscaler-clients');
   const requirements = path.join(tests, 'requirements.txt');
-  const clientPython = prepareClients(path.join(cache, 'python'), requirements, python);
+  const clientPython = preparePython(
+    'the clients',
+    path.join(cache, 'python'),
+    requirements,
+    python,
+  );
   const perfAnalyzer = await preparePerfAnalyzer(path.join(cache, 'perf-analyzer'), clientPython);
   const checks = new CheckList('clients');
   // On a machine with other work to do, answers may take long: that is not at stake here.
