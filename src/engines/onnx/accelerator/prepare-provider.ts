@@ -68,12 +68,10 @@ function chooseGpu(
   const seen = visible ?? gpus.map(({ index }) => `${index}`);
   const wanted = seen[device ?? 0];
   if (wanted === undefined) {
-    const among = visible === undefined ? 'nvidia-smi lists' : 'CUDA_VISIBLE_DEVICES lets through';
-    throw invalidArgument(
-      'the device',
-      `must be one of the ${seen.length} GPUs that ${among}, counted from 0`,
-      device ?? 0,
-    );
+    const counted =
+      visible === undefined ? 'nvidia-smi lists' : 'CUDA_VISIBLE_DEVICES lets through';
+    const rule = `must be below ${seen.length}, the number of GPUs that ${counted}`;
+    throw invalidArgument('the device', rule, device ?? 0);
   }
   return gpus.find(({ index, uuid }) => `${index}` === wanted || uuid.startsWith(wanted));
 }

@@ -73,7 +73,7 @@ describe('what the CUDA provider lacks', () => {
 
   it('counts TensorRT only for TensorRT', async () => {
     expect(await complaint('tensorrt', cudaMachine())).toMatch(
-      /lacks TensorRT \(libnvinfer\.so\.10/,
+      /lacks TensorRT \(libnvinfer\.so\.10: "pip install tensorrt-cu13-libs==10\.\*"/,
     );
   });
 

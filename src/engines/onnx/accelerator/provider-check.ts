@@ -125,6 +125,7 @@ function groupLacks(
   const pip = ['cublas', 'cuda-runtime', 'curand', 'cufft', 'cuda-nvrtc']
     .map((name) => `nvidia-${name}${oldStyle}`)
     .join(' ');
+  const tensorRt = /^libnvinfer\.so\.(\d+)/m.exec(missing.join('\n'))?.[1] ?? '10';
   const groups: readonly (readonly [pattern: RegExp, what: string, remedy: string])[] = [
     [
       /^libcuda\.so/,
@@ -132,7 +133,11 @@ function groupLacks(
       'install it, or start the container with its GPUs, as with "docker run --gpus all"',
     ],
     [/^libcudnn/, 'cuDNN 9', `"pip install nvidia-cudnn-cu${cudaMajor ?? 12}", ${folders}`],
-    [/^libnv(infer|onnxparser)/, 'TensorRT', `"pip install tensorrt-cu${cudaMajor ?? 12}-libs"`],
+    [
+      /^libnv(infer|onnxparser)/,
+      'TensorRT',
+      `"pip install tensorrt-cu${cudaMajor ?? 12}-libs==${tensorRt}.*", ${folders}`,
+    ],
     [/^lib(cu|nv)/, `CUDA${suffix}`, `"pip install ${pip}", ${folders}`],
     [/./, 'libraries of the system', "install them with the system's package manager"],
   ];
