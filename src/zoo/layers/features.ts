@@ -11,7 +11,7 @@ export function channelsOf(x: Features): number {
   return x.value.dims[1] as number;
 }
 
-/** Height and width, which are square in every network of the zoo only by custom. */
+/** Height and width, in positions. */
 export function sizeOf(x: Features): readonly [height: number, width: number] {
   const [, , height, width] = x.value.dims as [unknown, unknown, number, number];
   return [height, width];
