@@ -55,8 +55,10 @@ const power = await openPower({
 let reports = [];
 // Nothing that hangs may take longer than was promised: what is there has been written already.
 const guard = systemClock.setTimer(options.budgetMs * 1.05 + 5000, () => {
-  process.stderr.write('\nout of time: ending by force; what was measured is written\n', () => {
-    process.kill(process.pid, 'SIGKILL');
+  const results = resultsOf(false);
+  process.stderr.write('\nout of time: ending by force; what was measured is written\n');
+  process.stdout.write(`${benchTable(results)}\n`, () => {
+    void write(false).finally(() => process.kill(process.pid, 'SIGKILL'));
   });
 });
 try {

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fakeSmi } from './nvidia-smi/fake-smi.ts';
 
@@ -76,5 +77,32 @@ describe('dnnscaler run with a meter', () => {
     expect(ended.stderr).toMatch(message);
     expect(ended.stdout).toBe('');
     expect(ended.code).toBe(2);
+  });
+});
+
+describe('nvidia-smi', () => {
+  it.each(['SIGINT', 'SIGKILL'] as const)('is gone after %s', async (signal) => {
+    const log = path.join(mkdtempSync(path.join(folder, 'run-')), 'starts.txt');
+    const PATH = `${folder}${path.delimiter}${process.env.PATH ?? ''}`;
+    const args = ['run', 'zoo:dan_sst', '--slo', '5s', '--duration', '10m', '--power-meter', 'gpu'];
+    const child = spawn(process.execPath, [cli, ...args], {
+      env: { ...process.env, PATH, FAKE_SMI: '', FAKE_SMI_LOG: log },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    // Its first words on standard error come once it runs.
+    await new Promise((resolve) => child.stderr.once('data', resolve));
+    while (!existsSync(log)) await sleep(20);
+    child.kill(signal);
+    await ended;
+    const pid = parseInt(readFileSync(log, 'utf8'), 10);
+    const isAlive = (): boolean => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    while (isAlive()) await sleep(20);
   });
 });

@@ -40,6 +40,8 @@ const gpus = [
   ],
   ['1', 'GPU-bbbbbbbb-2222', '550.54.15', 'Tesla P40, rev. A', '[N/A]', '10', '22919', '[N/A]'],
 ];
+// As a program in C does, which a pipe that nobody reads ends by a signal.
+process.stdout.on('error', () => process.exit(141));
 let lines = 0;
 const tick = () => {
   if (behaviour.has('silent')) return;

@@ -43,6 +43,8 @@ export interface DeviceBenchOptions {
 
 /** Share of the time kept back for opening, closing and writing. */
 const reserveShare = 0.04;
+/** A network with less than this is not begun, in ms. */
+const leastMs = 1000;
 const sourceRows = 16;
 
 /**
@@ -69,6 +71,11 @@ export async function runDeviceBench(
   for (const [i, network] of known.entries()) {
     if (signal.aborted) break;
     const budget = total.share(1 / (known.length - i));
+    // Building and loading cannot be cut short, so they are not begun.
+    if (budget.leftMs < leastMs) {
+      reports.push(skippedReport(network, 'no time was left'));
+      continue;
+    }
     try {
       reports.push(await measureOne(options, network, budget));
     } catch (thrown) {
@@ -79,6 +86,7 @@ export async function runDeviceBench(
     }
     await onReport(reports);
   }
+  await onReport(reports);
   return reports;
 }
 
