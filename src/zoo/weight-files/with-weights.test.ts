@@ -33,11 +33,16 @@ function fileWith(changes: Readonly<Record<string, WrittenTensor | undefined>>):
   return path;
 }
 
-test('the seeded weights through a file give the same model to the byte', async () => {
-  const expected = await buildToFile(small, join(directory, 'seeded'), { seed: 5 });
-  const actual = await buildToFile(small, join(directory, 'loaded'), { weightsFile });
-  expect(readFileSync(actual).equals(readFileSync(expected))).toBe(true);
-});
+test.each([false, true])(
+  'the seeded weights through a file give the same model to the byte, folded: %s',
+  async (foldBatchNorm) => {
+    const seeded = { seed: 5, foldBatchNorm };
+    const loaded = { weightsFile, foldBatchNorm };
+    const expected = await buildToFile(small, join(directory, 'seeded'), seeded);
+    const actual = await buildToFile(small, join(directory, 'loaded'), loaded);
+    expect(readFileSync(actual).equals(readFileSync(expected))).toBe(true);
+  },
+);
 
 test('a network names its weights as TF-Slim does, with their shapes in TensorFlow', () => {
   const required = requiredWeights(network);
