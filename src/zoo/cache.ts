@@ -17,7 +17,7 @@ import { withWeights } from './weight-files/with-weights.ts';
  * Counts the ways in which weights have been made up. To be raised when the same graph and seed
  * come to give other weights; a change of the graph is noticed by itself.
  */
-const weightsVersion = 3;
+const weightsVersion = 4;
 
 /** An unfinished file that nobody has touched for so long belongs to a process that was killed. */
 const abandonedAfterMs = 3_600_000;

@@ -177,7 +177,7 @@ describe.each(networks)('$name', (network) => {
         expect(actual, name).toEqual([rows.length, ...dims.slice(1)]);
         if (!weighted.has(graph.nodes.find((node) => node.name === name)?.opType ?? '')) continue;
         const deviation = standardDeviation(data);
-        if (!(deviation > 1 / 6 && deviation < 6)) off.push(`${name}: ${deviation}`);
+        if (!(deviation > 0.25 && deviation < 4)) off.push(`${name}: ${deviation}`);
       }
       expect(off).toEqual([]);
     }
