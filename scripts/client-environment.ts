@@ -41,6 +41,19 @@ export function preparePython(
   return ownPython;
 }
 
+/** Frameworks that more than one suite needs, each with the packages that go along. */
+export type Framework = 'tensorflow' | 'pytorch';
+
+/** The environment of a framework, shared by the suites: `tests/requirements-FRAMEWORK.txt`. */
+export function prepareFramework(framework: Framework, root: string, python: string): string {
+  return preparePython(
+    `the packages of ${framework}`,
+    path.join(root, 'node_modules/.cache', `dnnscaler-${framework}`),
+    path.join(root, `tests/requirements-${framework}.txt`),
+    python,
+  );
+}
+
 function orThrow(what: string, { status, output }: ReturnType<typeof run>): void {
   if (status !== 0) throw new Error(`${what} cannot be installed:\n${output}`);
 }

@@ -11,7 +11,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { CheckList, expect } from './check-list.ts';
-import { findPython, preparePython } from './client-environment.ts';
+import { findPython, prepareFramework } from './client-environment.ts';
+import type { Framework } from './client-environment.ts';
 import { cleanEnvironment, run } from './npm.ts';
 import type { Ran } from './npm.ts';
 import { startServer } from './served-process.ts';
@@ -25,7 +26,7 @@ interface Expected {
   readonly shape?: readonly string[];
 }
 
-const groups: Readonly<Record<string, readonly Expected[]>> = {
+const groups: Readonly<Record<Framework, readonly Expected[]>> = {
   tensorflow: [
     { name: 'tf_frozen', batch: 'open' },
     { name: 'tf_frozen_batch4', batch: 4 },
@@ -53,10 +54,10 @@ if (python === undefined) {
 } else {
   const scratch = mkdtempSync(path.join(tmpdir(), 'dnnscaler-models-'));
   try {
-    for (const [group, models] of Object.entries(groups)) {
+    for (const group of Object.keys(groups) as Framework[]) {
       if (wanted.length > 0 && !wanted.includes(group)) {
         checks.skip(group, `only ${wanted.join(' and ')} was asked for`);
-      } else await testGroup(group, models, path.join(scratch, group), python);
+      } else await testGroup(group, path.join(scratch, group), python);
     }
   } finally {
     rmSync(scratch, { recursive: true, force: true });
@@ -64,15 +65,9 @@ if (python === undefined) {
   process.exitCode = checks.close();
 }
 
-async function testGroup(
-  group: string,
-  models: readonly Expected[],
-  folder: string,
-  python: string,
-): Promise<void> {
-  const cache = path.join(root, 'node_modules/.cache', `dnnscaler-${group}`);
-  const requirements = path.join(tests, `requirements-${group}.txt`);
-  const own = preparePython(`the frameworks (${group})`, cache, requirements, python);
+async function testGroup(group: Framework, folder: string, python: string): Promise<void> {
+  const models = groups[group];
+  const own = prepareFramework(group, root, python);
   mkdirSync(folder, { recursive: true });
   const exported = checks.check(`${group}: models are exported`, () => {
     const env = { ...cleanEnvironment(), PYTHONDONTWRITEBYTECODE: '1', HF_HUB_OFFLINE: '1' };

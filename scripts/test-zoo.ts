@@ -17,7 +17,7 @@ import { encodeModel } from '../src/zoo/onnx/write.ts';
 import { findNetwork, zooNetworks } from '../src/zoo/registry.ts';
 import { requiredWeights } from '../src/zoo/weight-files/weights-report.ts';
 import { CheckList, expect } from './check-list.ts';
-import { findPython, preparePython } from './client-environment.ts';
+import { findPython, prepareFramework } from './client-environment.ts';
 import { comparableWeights } from './comparable-weights.ts';
 import { openComparer } from './network-comparer.ts';
 import type { Comparer, Comparison } from './network-comparer.ts';
@@ -57,12 +57,7 @@ const python = findPython();
 if (python === undefined) {
   console.log('no python3 with venv here (or in PYTHON): no network was compared');
 } else {
-  const zooPython = preparePython(
-    'TensorFlow and its networks',
-    path.join(cache, 'python'),
-    path.join(tests, 'requirements.txt'),
-    python,
-  );
+  const zooPython = prepareFramework('tensorflow', root, python);
   mkdirSync(models, { recursive: true });
   const checks = new CheckList('zoo');
   const comparer = openComparer(zooPython, [
