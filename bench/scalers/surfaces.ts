@@ -3,6 +3,7 @@ import { Random } from '../../src/random.ts';
 import { parseSurfaces } from '../../src/simulator/surface-csv.ts';
 import type { SurfacePoint } from '../../src/simulator/surface.ts';
 import { Surface } from '../../src/simulator/surface.ts';
+import { logUniform, pick, uniform } from './draw.ts';
 
 /** The five networks measured on an A100. */
 export function a100Surfaces(): readonly Surface[] {
@@ -120,16 +121,4 @@ function bumps(random: Random): Law {
     }
     return Math.exp(log);
   };
-}
-
-function uniform(random: Random, from: number, to: number): number {
-  return from + (to - from) * random.next();
-}
-
-function logUniform(random: Random, from: number, to: number): number {
-  return Math.exp(uniform(random, Math.log(from), Math.log(to)));
-}
-
-function pick<T>(random: Random, values: readonly T[]): T {
-  return values[random.integer(values.length)] as T;
 }

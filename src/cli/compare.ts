@@ -13,6 +13,8 @@ import {
 } from './options.ts';
 import type { PowerCliOptions } from './power-options.ts';
 import { addPowerOptions } from './power-options.ts';
+import { figureOfRuns } from '../experiments/report/surface-figure.ts';
+import { parsePlotFile, writePlot } from './plot.ts';
 import { compareTable, describeInput } from './result-text.ts';
 import { outcomeOf } from './open-model.ts';
 import { runScaler } from './run-scaler.ts';
@@ -23,7 +25,7 @@ import { withMeteredModel } from './with-model.ts';
 type CompareCliOptions = ModelCliOptions &
   ObjectiveCliOptions &
   PowerCliOptions &
-  OutputCliOptions & { readonly scalers: readonly string[] };
+  OutputCliOptions & { readonly scalers: readonly string[]; readonly plot?: string };
 
 /** `dnnscaler compare`: several scalers on one model, one after the other. */
 export function compareCommand(): Command {
@@ -43,6 +45,11 @@ export function compareCommand(): Command {
   addLabelsOption(command);
   addOutputOptions(command);
   return command
+    .option(
+      '--plot <file>',
+      'draw the points measured and the path of each scaler: .html or .svg',
+      parsePlotFile,
+    )
     .addHelpText(
       'after',
       `
@@ -50,7 +57,8 @@ The duration is that of each scaler. Exit status: 0 when all have run, whatever 
 
 Examples:
   $ dnnscaler compare zoo:multvae_ml20m --slo 50ms
-  $ dnnscaler compare model.onnx --slo 50ms --scalers "auto batching multi-tenancy fixed:1,1"`,
+  $ dnnscaler compare model.onnx --slo 50ms --scalers "auto batching multi-tenancy fixed:1,1"
+  $ dnnscaler compare model.onnx --slo 50ms --scalers "joint dnnscaler" --plot paths.html`,
     )
     .action(compare);
 }
@@ -82,6 +90,13 @@ async function compare(model: string, options: CompareCliOptions): Promise<void>
     },
   );
   if (options.csv !== undefined) await writeTimeSeries(options.csv, results);
+  if (options.plot !== undefined) {
+    await writePlot(options.plot, {
+      title: `${name}: the points that the scalers went to`,
+      about: `${formatSlo(slo)}. Each rectangle is an operating point that was measured; numbers count the steps of the first scaler.`,
+      figure: figureOfRuns(results),
+    });
+  }
   if (options.json === true) {
     process.stdout.write(
       `${JSON.stringify({ model: name, slo, runs: results, input, accuracy }, null, 2)}\n`,

@@ -10,7 +10,7 @@ import { surfaceEngine } from '../simulator/surface-engine.ts';
 import type { Surface } from '../simulator/surface.ts';
 import { VirtualClock } from '../simulator/virtual-clock.ts';
 import type { Slo } from '../slo.ts';
-import { makeSlo, percentileName } from '../slo.ts';
+import { formatSlo, makeSlo, percentileName } from '../slo.ts';
 import { formatMs, formatPerJoule, formatPerS, formatShare } from '../units.ts';
 import { verdictExitCodes } from './exit-codes.ts';
 import { windowLine } from './live-frame.ts';
@@ -18,6 +18,8 @@ import type { ObjectiveCliOptions, OutputCliOptions } from './options.ts';
 import { addObjectiveOptions, parseSeed, scalerHelp, sloFrom } from './options.ts';
 import type { PowerCliOptions } from './power-options.ts';
 import { addObjectiveOption, noMeter } from './power-options.ts';
+import { figureOfSurface } from '../experiments/report/surface-figure.ts';
+import { parsePlotFile, writePlot } from './plot.ts';
 import { readSurface } from './read-surface.ts';
 import { summarize } from './result-text.ts';
 import type { ScenarioCliOptions } from './scenario-options.ts';
@@ -31,6 +33,7 @@ type SimulateCliOptions = ObjectiveCliOptions &
     readonly network?: string;
     readonly scaler: string;
     readonly seed: number;
+    readonly plot?: string;
   };
 
 /** `dnnscaler simulate`: the real serving code on measured latencies, in virtual time. */
@@ -47,6 +50,11 @@ export function simulateCommand(): Command {
   return command
     .option('--json', 'print one JSON object on standard output')
     .option('--csv <file>', 'write the time series to a file')
+    .option(
+      '--plot <file>',
+      "draw the surface, the path taken and the oracle's point: .html or .svg",
+      parsePlotFile,
+    )
     .addHelpText(
       'after',
       `
@@ -58,7 +66,8 @@ Exit status: 0 the SLO was held, 1 it was not though a point could, 3 no point c
 
 Examples:
   $ dnnscaler simulate data/a100-surface.csv --network resnet50 --slo 50ms --noise 0.05
-  $ dnnscaler simulate surface.csv --slo 50ms --scaler clipper --drift 1.5@60s --json`,
+  $ dnnscaler simulate surface.csv --slo 50ms --scaler clipper --drift 1.5@60s --json
+  $ dnnscaler simulate surface.csv --slo 50ms --scaler joint --noise 0.05 --plot path.html`,
     )
     .action(run);
 }
@@ -71,6 +80,13 @@ async function run(file: string, options: SimulateCliOptions): Promise<void> {
   const { objective, noise: noiseSigma } = options;
   const oracle = findOracle(surface, finalSlo, { noiseSigma, objective });
   if (options.csv !== undefined) await writeTimeSeries(options.csv, [result]);
+  if (options.plot !== undefined) {
+    await writePlot(options.plot, {
+      title: `${surface.network}: where ${result.scaler} went`,
+      about: `${formatSlo(finalSlo)}, simulated with ${(100 * options.noise).toFixed(0)}% noise. Numbers count the steps; the oracle's point is the best of all.`,
+      figure: figureOfSurface(surface, finalSlo, options.noise, [result]),
+    });
+  }
   const report = { network: surface.network, seed: options.seed, ...result, oracle };
   process.stdout.write(
     options.json === true

@@ -53,8 +53,13 @@ const failuresToLeave = 8;
 const closeCallFactor = 3;
 /** Standard deviations between the share over the SLO and its allowance that settle a verdict. */
 const clearDeviations = 1;
-/** A window whose calls took this many times longer, or shorter, is not joined with those before. */
-const speedChange = 1.25;
+/**
+ * A window whose median call took longer, or shorter, than before by more than chance explains is
+ * not joined with those before: this many standard deviations (logarithm), within these bounds.
+ */
+const speedChange = { deviations: 5, least: Math.log(1.08), most: Math.log(1.25) };
+/** Standard error of a normal sample's median over that of its mean. */
+const medianError = Math.sqrt(Math.PI / 2);
 /** A window ends early once this many times the calls allowed over the SLO were over it. */
 const hopelessFactor = 2;
 
@@ -85,8 +90,8 @@ export class Measurement {
   readonly #executionMs = new SampleBuffer();
   readonly #requestMs = new SampleBuffer();
   #windows: WindowSample[] = [];
-  /** Median time of a call in the first of these windows. */
-  #typicalMs = Number.NaN;
+  /** Of the calls in the first of these windows. */
+  #typical: Typical | null = null;
 
   /**
    * @param callsToSkip first calls after the change, which do not count
@@ -200,11 +205,10 @@ export class Measurement {
 
   /** What was measured before the machine's speed changed says nothing about it now. */
   #remember(window: WindowSample): void {
-    const typicalMs = quantileOfSorted(window.executionMs.toSorted(), 0.5);
-    const ratio = typicalMs / this.#typicalMs;
-    if (!(ratio < speedChange && ratio > 1 / speedChange)) {
+    const typical = typicalOf(window.executionMs);
+    if (this.#typical === null || !isAlike(typical, this.#typical)) {
       this.#windows = [];
-      this.#typicalMs = typicalMs;
+      this.#typical = typical;
     }
     this.#windows.push(window);
     if (this.#windows.length > this.#policy.horizonWindows) this.#windows.shift();
@@ -244,6 +248,26 @@ export class Measurement {
     this.#executionMs.clear();
     this.#requestMs.clear();
   }
+}
+
+/** Median of the logarithms of call times, and its squared standard error. */
+interface Typical {
+  readonly logMs: number;
+  readonly variance: number;
+}
+
+function typicalOf(executionMs: Float64Array): Typical {
+  const sorted = executionMs.toSorted();
+  const log = (share: number): number => Math.log(quantileOfSorted(sorted, share));
+  // A normal distribution has 68% within one standard deviation.
+  const sigma = (log(0.84) - log(0.16)) / 2;
+  return { logMs: log(0.5), variance: (medianError * sigma) ** 2 / sorted.length };
+}
+
+function isAlike(a: Typical, b: Typical): boolean {
+  const { deviations, least, most } = speedChange;
+  const chance = deviations * Math.sqrt(a.variance + b.variance);
+  return Math.abs(a.logMs - b.logMs) <= Math.min(most, Math.max(least, chance));
 }
 
 /** Joins windows measured at one point. */

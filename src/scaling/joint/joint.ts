@@ -9,7 +9,7 @@ import { Valuation } from '../valuation.ts';
 import { meanLogMs } from './belief.ts';
 import { LatencyModel } from './latency-model.ts';
 import { LatencyTarget } from './latency-target.ts';
-import { loadOf } from './load.ts';
+import { arrivingPerMs, loadOf, neededPerMs } from './load.ts';
 import { Patience } from './patience.ts';
 import type { Reading } from './readings.ts';
 import { Readings, readingOf } from './readings.ts';
@@ -32,15 +32,23 @@ const gainForInstances = 0.004;
 /** Another known point has to be this much better than the one in use, and this much safer. */
 const clearlyBetter = 1.01;
 const clearlySafer = 0.004;
+/** Where requests are late, calls have to be this much shorter (logarithm) elsewhere. */
+const clearlyQuicker = 0.05;
+/** From this share of a point's throughput on requests queue for want of it. */
+const busyShare = 0.85;
 /** A latency this far (logarithm) under what the SLO allows leaves room for a larger batch, */
 const ampleRoom = 0.2;
 /** if the last larger batch raised throughput by this power of the batch size at least. */
 const payingElasticity = 0.5;
 const stepUp = 1.25;
+/** An SLO is tight where it leaves less than this (logarithm) over the fastest calls. */
+const tightRoom = 0.7;
 
 /** The best point known to hold the SLO. */
 interface Incumbent {
   readonly reading: Reading;
+  /** Rows answered per ms, full batches on all instances. */
+  readonly rowsPerMs: number;
   /** What full batches on all instances are worth: rows per ms, or per ms and watt. */
   readonly perMs: number;
 }
@@ -63,8 +71,10 @@ export class JointScaler implements Scaler {
   readonly #patience = new Patience();
   #asked: OperatingPoint;
   #slo: Slo | null = null;
+  #isInDoubt = false;
   #hasTriedInstances = false;
   #hasTriedBatch = false;
+  #hasTriedAlone = false;
 
   constructor(limits: KnobLimits, objective: Objective = 'throughput') {
     this.#limits = limits;
@@ -90,21 +100,61 @@ export class JointScaler implements Scaler {
       return this.#retreat(point, why);
     }
     const here = this.#learn(observation);
+    if (here === null) return hold(point, `${why}: not as before, measure again`);
     const load = loadOf(observation);
     if (load === 'light') return hold(point, `${why}: room to spare, hold`);
     this.#valuation.learn(observation);
     if (this.#patience.isSettledAt(here, load)) return hold(point, `${why}: as expected, hold`);
 
     const model = new LatencyModel(this.#readings.all);
-    const target = new LatencyTarget(slo, this.#readings.logTail);
+    const target = new LatencyTarget(slo, this.#readings.logTail, {
+      isOpen: load !== 'closed',
+      ...(load === 'late' && {
+        mostLogMs: meanLogMs(model.predict(point.batchSize, point.instances)) - clearlyQuicker,
+      }),
+    });
+    const needed = neededPerMs(observation, load);
+    const best = this.#improve(target, model, here, needed, why);
+    if (isDecision(best)) return best;
+    const callMs = Math.exp(meanLogMs(model.predict(point.batchSize, point.instances)));
+    const herePerMs = (point.batchSize * point.instances) / callMs;
+    const arriving = arrivingPerMs(observation);
+    const isShort = load === 'overloaded' || (load === 'late' && arriving > busyShare * herePerMs);
+    if (isShort && (best?.rowsPerMs ?? 0) < arriving) {
+      // No point answers all of it in time: then as many as can be, with no time left for waiting.
+      const anyway = new LatencyTarget(slo, this.#readings.logTail);
+      const more = this.#improve(anyway, model, here, 0, why);
+      return isDecision(more) ? more : this.#settle(more, here, 0, why);
+    }
+    return this.#settle(best, here, needed, why);
+  }
+
+  /** Goes where more throughput is likely within the target; or else says what is best so far. */
+  #improve(
+    target: LatencyTarget,
+    model: LatencyModel,
+    here: Reading,
+    needed: number,
+    why: string,
+  ): Decision | Incumbent | undefined {
     const incumbent =
-      this.#incumbent(target, model, here, clearlySafer) ?? this.#incumbent(target, model, here, 0);
+      this.#incumbent(target, model, here, needed, clearlySafer) ??
+      this.#incumbent(target, model, here, needed, 0);
     const found =
-      this.#search(target, model, here, incumbent) ??
+      this.#search(target, model, here, incumbent, { needed }) ??
       this.#lookAside(target, model, here, incumbent);
-    if (found !== undefined) return this.#go(found, model, why);
-    if (incumbent === undefined) return this.#retreat(point, why);
-    if (sameKnobs(incumbent.reading.point, point)) {
+    return found === undefined ? incumbent : this.#go(found, model, why);
+  }
+
+  /** Nothing better is in sight: to the best point known. */
+  #settle(incumbent: Incumbent | undefined, here: Reading, needed: number, why: string): Decision {
+    const { point } = here;
+    if (incumbent === undefined) {
+      return needed === 0
+        ? this.#retreat(point, why)
+        : hold(point, `${why}: no other point is likely to answer as much any sooner, hold`);
+    }
+    if (sameKnobs(incumbent.reading.point, point) || this.#patience.isSpent) {
       this.#patience.settleAt(here);
       return hold(point, `${why}: nothing better in sight, hold`);
     }
@@ -113,13 +163,14 @@ export class JointScaler implements Scaler {
   }
 
   /**
-   * The highest worth among the points seen whose latency is within the target, with some
-   * extra margin (logarithm) for those not in use.
+   * The highest worth among the points seen that answer `needed` rows per ms at least and whose
+   * latency is within the target, with some extra margin (logarithm) for those not in use.
    */
   #incumbent(
     target: LatencyTarget,
     model: LatencyModel,
     here: Reading,
+    needed: number,
     extraMargin: number,
   ): Incumbent | undefined {
     let best: Incumbent | undefined;
@@ -129,10 +180,12 @@ export class JointScaler implements Scaler {
       const logMs = meanLogMs(model.predict(batchSize, instances));
       const isHere = sameKnobs(reading.point, here.point);
       const logTail = this.#readings.logTailAt(reading) + (isHere ? 0 : extraMargin);
-      if (!target.holds(logMs, logTail)) continue;
-      const divisor = this.#valuation.divisorAt(batchSize, instances);
-      const perMs = (batchSize * instances) / (Math.exp(logMs) * divisor);
-      if (perMs > (best?.perMs ?? 0) * (isHere ? 1 : clearlyBetter)) best = { reading, perMs };
+      if (!target.holds(logMs, logTail, instances)) continue;
+      const rowsPerMs = (batchSize * instances) / Math.exp(logMs);
+      if (rowsPerMs < needed) continue;
+      const perMs = rowsPerMs / this.#valuation.divisorAt(batchSize, instances);
+      if (perMs > (best?.perMs ?? 0) * (isHere ? 1 : clearlyBetter))
+        best = { reading, perMs, rowsPerMs };
     }
     return best;
   }
@@ -142,23 +195,29 @@ export class JointScaler implements Scaler {
     model: LatencyModel,
     here: Reading,
     incumbent: Incumbent | undefined,
-    overrides: { readonly limits?: SearchLimits; readonly requiredGain?: number } = {},
+    overrides: {
+      readonly limits?: SearchLimits;
+      readonly requiredGain?: number;
+      readonly needed?: number;
+    } = {},
   ): Candidate | undefined {
     const { point } = here;
     const isKnown = (batchSize: number, instances: number): boolean =>
       [point, incumbent?.reading.point].some(
         (known) => known?.batchSize === batchSize && known.instances === instances,
       );
-    const isInNeed = incumbent === undefined;
-    const excessHere = Math.exp(Math.log(here.latencyMs) - target.logAimMs) - 1;
+    const { needed = 0 } = overrides;
+    const isInNeed = incumbent === undefined && needed === 0;
+    const excessHere = Math.exp(Math.log(here.latencyMs) - target.logAimMs(point.instances)) - 1;
     const demand = this.#patience.demand;
+    const divisorHere = this.#valuation.divisorAt(point.batchSize, point.instances);
     return search({
       limits: overrides.limits ?? this.#limits,
       model,
       isOpen: (b, k) => !isKnown(b, k) && this.#readings.isReachable(b, k),
-      logLimitMs: target.logAimMs,
+      logLimitMs: (instances) => target.logAimMs(instances),
       divisorAt: (b, k) => this.#valuation.divisorAt(b, k),
-      incumbentPerMs: incumbent?.perMs ?? 0,
+      incumbentPerMs: incumbent?.perMs ?? needed / divisorHere,
       minChance: isInNeed ? minChanceInNeed : minChance,
       maxExcess: isInNeed ? Math.max(maxExcess, riskInNeed * excessHere) : maxExcess,
       cautiousExcess,
@@ -190,7 +249,24 @@ export class JointScaler implements Scaler {
       if (found !== undefined) return found;
     }
     const { batchSize, instances } = incumbent.reading.point;
-    const room = target.logAimMs - Math.log(incumbent.reading.latencyMs);
+    const { minBatchSize } = this.#limits;
+    const wasBatched = this.#readings.all.some(
+      ({ point }) => point.instances === 1 && point.batchSize > minBatchSize,
+    );
+    const fastestMs = Math.min(...this.#readings.all.map(({ latencyMs }) => latencyMs));
+    const isTight = target.logAimMs(1) - Math.log(fastestMs) < tightRoom;
+    if (
+      isTight &&
+      !this.#hasTriedAlone &&
+      !wasBatched &&
+      instances > 1 &&
+      maxBatchSize > minBatchSize
+    ) {
+      this.#hasTriedAlone = true;
+      const found = look({ ...this.#limits, minBatchSize: minBatchSize + 1, maxInstances: 1 });
+      if (found !== undefined) return found;
+    }
+    const room = target.logAimMs(instances) - Math.log(incumbent.reading.latencyMs);
     if (!this.#hasTriedBatch && room > ampleRoom && batchSize < maxBatchSize) {
       if (this.#readings.elasticityBelow(incumbent.reading) < payingElasticity) return undefined;
       this.#hasTriedBatch = true;
@@ -245,19 +321,37 @@ export class JointScaler implements Scaler {
     this.#hasTriedBatch = false;
   }
 
-  /** Takes the observation in; where it contradicts what was read before, all readings shift. */
-  #learn(observation: Observation): Reading {
+  /**
+   * Takes the observation in. Where it contradicts what was read since the machine's speed last
+   * changed, that may be a hiccup, or a window of which only a part was after a change: null then.
+   * Where the next one does so too, the speed has changed again. Where it contradicts older
+   * readings, the last change was misjudged.
+   */
+  #learn(observation: Observation): Reading | null {
     const now = readingOf(observation);
     const before = this.#readings.at(now.point);
+    const wasInDoubt = this.#isInDoubt;
+    this.#isInDoubt = false;
     if (before === undefined) return this.#readings.record(now);
     const shift = shiftBetween(before, now, this.#readings.logTailAt(before));
-    if (shift === undefined) return this.#readings.record(now);
+    if (shift === undefined) return this.#readings.record(now, before.isStale);
     if (shift.logShift !== 0) {
-      this.#readings.shift(shift.logShift);
-      this.#renew();
+      if (before.isStale) {
+        this.#readings.correct(shift.logShift);
+      } else if (!wasInDoubt) {
+        this.#isInDoubt = true;
+        return null;
+      } else {
+        this.#readings.shift(shift.logShift);
+        this.#renew();
+      }
     }
     return this.#readings.record(shift.reading, true);
   }
+}
+
+function isDecision(found: Decision | Incumbent | undefined): found is Decision {
+  return found !== undefined && 'kind' in found;
 }
 
 function hold(point: OperatingPoint, reason: string): Decision {

@@ -5,6 +5,8 @@ import type { Reading } from './readings.ts';
 const movesToDouble = 9;
 /** Moves after which only known points are gone to. */
 const mostMoves = 12;
+/** Moves between known points after that. */
+const returnsAllowed = 6;
 /** Moves that a change of the world is worth: what was learnt before still tells most. */
 const movesAfterChange = 7;
 /** Leaving a point once settled has to promise this many times as much. */
@@ -35,6 +37,11 @@ export class Patience {
 
   get isExhausted(): boolean {
     return this.#moves >= mostMoves;
+  }
+
+  /** Gone back and forth between known points for long enough: none of them is clearly the best. */
+  get isSpent(): boolean {
+    return this.#moves >= mostMoves + returnsAllowed;
   }
 
   spend(): void {

@@ -13,6 +13,8 @@ export interface Reading extends PointReading {
   readonly logTail: number;
   /** Calls behind the tail: none while batches go out unfilled, of which one takes longer than another. */
   readonly tailCalls: number;
+  /** Read before the machine's speed last changed, and rescaled since. */
+  readonly isStale: boolean;
 }
 
 /** No mean is trusted further than this, relatively. */
@@ -54,6 +56,7 @@ export function readingOf(observation: Observation): Reading {
     calls,
     logTail: Math.max(0, Math.log(atPercentileMs / meanMs)),
     tailCalls: batchFill >= fullShare ? calls : 0,
+    isStale: false,
   };
 }
 
@@ -85,13 +88,21 @@ export class Readings {
     return known;
   }
 
-  /** The machine's speed has changed: all that was read now takes e^logShift times as long. */
+  /** The machine's speed has changed: all that was read before now takes e^logShift times as long. */
   shift(logShift: number): void {
     this.#all = this.#all.map((reading) => ({
       ...reading,
       latencyMs: reading.latencyMs * Math.exp(logShift),
       relativeSd: Math.hypot(reading.relativeSd, doubtAfterShift * logShift),
+      isStale: true,
     }));
+  }
+
+  /** The change of speed was judged wrongly: what is still stale takes e^logShift times as long. */
+  correct(logShift: number): void {
+    this.#all = this.#all.map((reading) =>
+      reading.isStale ? { ...reading, latencyMs: reading.latencyMs * Math.exp(logShift) } : reading,
+    );
   }
 
   /** Rules out what an engine that reached less than it was asked for will not reach either. */

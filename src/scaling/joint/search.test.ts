@@ -20,7 +20,7 @@ const options = (parts: Partial<SearchOptions>): SearchOptions => ({
   limits,
   model: believing((b, n) => Math.max(10 + b, n * b)),
   isOpen: () => true,
-  logLimitMs: Math.log(50),
+  logLimitMs: () => Math.log(50),
   divisorAt: () => 1,
   incumbentPerMs: 0.1,
   minChance: 0.2,
@@ -68,7 +68,7 @@ describe('search', () => {
           const law = (b: number, n: number): number =>
             Math.max(hostMs + perRowMs * b, n * perRowMs * b);
           const found = search(
-            options({ model: believing(law, sd), logLimitMs: Math.log(limitMs) }),
+            options({ model: believing(law, sd), logLimitMs: () => Math.log(limitMs) }),
           );
           if (found === undefined) return;
           expect(found.excess).toBeLessThanOrEqual(0.3);

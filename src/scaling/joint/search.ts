@@ -23,8 +23,8 @@ export interface SearchOptions {
   readonly model: LatencyPredictor;
   /** Points that were ruled out are not considered. */
   isOpen(batchSize: number, instances: number): boolean;
-  /** Logarithm of the mean call latency, in ms, up to which the SLO holds. */
-  readonly logLimitMs: number;
+  /** Logarithm of the mean call latency, in ms, up to which the SLO holds with so many instances. */
+  logLimitMs(instances: number): number;
   /** What throughput at a point is divided by to be its worth; see `Valuation`. */
   divisorAt(batchSize: number, instances: number): number;
   /** Worth at the best point known to hold the SLO, in rows per ms over its divisor; 0 for none. */
@@ -51,7 +51,7 @@ const strides = [1.2, 1.06, 1] as const;
  * points, then finer around the best.
  */
 export function search(options: SearchOptions): Candidate | undefined {
-  const { limits, model, logLimitMs, incumbentPerMs, minChance, maxExcess } = options;
+  const { limits, model, incumbentPerMs, minChance, maxExcess } = options;
   const { minBatchSize, maxBatchSize, minInstances = 1, maxInstances } = limits;
   const cautiousExcess = Math.min(options.cautiousExcess, maxExcess);
   let cautious: Scored | undefined;
@@ -60,6 +60,7 @@ export function search(options: SearchOptions): Candidate | undefined {
   const consider = (batchSize: number, instances: number): void => {
     if (!options.isOpen(batchSize, instances)) return;
     const belief = model.predict(batchSize, instances);
+    const logLimitMs = options.logLimitMs(instances);
     const rows = (batchSize * instances) / options.divisorAt(batchSize, instances);
     const gainPerMs = expectedGain(belief, rows, logLimitMs, incumbentPerMs);
     const gain = incumbentPerMs > 0 ? gainPerMs / incumbentPerMs : gainPerMs;
