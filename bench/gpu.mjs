@@ -66,7 +66,8 @@ try {
     networks: options.networks,
     engine: {
       provider: options.provider,
-      ...(onGpu && { device: options.device }),
+      // WebGPU chooses for itself.
+      ...(['cuda', 'tensorrt'].includes(options.provider) && { device: options.device }),
       ...(options.maxInstances && { maxInstances: options.maxInstances }),
     },
     clock: systemClock,

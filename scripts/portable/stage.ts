@@ -35,7 +35,7 @@ export function stage(root: string, folder: string): string {
   for (const name of ['package.json', 'package-lock.json', 'LICENSE']) {
     copyFileSync(path.join(root, name), path.join(app, name));
   }
-  for (const name of ['dist', 'data']) {
+  for (const name of ['dist', 'data', 'bench/gpu.mjs', 'bench/gpu']) {
     cpSync(path.join(root, name), path.join(app, name), { recursive: true });
   }
   // What is measured on such a machine is measured with this.
