@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { DnnScalerError, invalidArgument } from '../errors.ts';
 import type { Comparison, JobResult } from '../experiments/comparison.ts';
 import { ratioOf } from '../experiments/comparison.ts';
@@ -8,30 +8,48 @@ import { loadP40Tables, loadPaperJobs } from '../experiments/paper-data.ts';
 import type { PaperJob } from '../experiments/paper-jobs.ts';
 import { paperGains } from '../experiments/paper-jobs.ts';
 import type { Reproduction } from '../experiments/reproduce.ts';
-import { defaultNoiseSigma, defaultScalers, reproduce } from '../experiments/reproduce.ts';
+import {
+  defaultNoiseSigma,
+  defaultScalers,
+  mainComparison,
+  reproduce,
+} from '../experiments/reproduce.ts';
 import { resultsCsv, resultsJson } from '../experiments/result-files.ts';
 import { approachName } from '../experiments/why.ts';
 import { scalerForms } from '../scaling/create-scaler.ts';
 import { formatMs, formatPerS, formatShare } from '../units.ts';
-import { parseSeed } from './options.ts';
+import type { OnMachineCliOptions } from './reproduce-on-machine.ts';
+import {
+  addOnMachineOptions,
+  refuseOnMachineOptions,
+  runOnMachine,
+} from './reproduce-on-machine.ts';
 import { splitScalers } from './scaler-list.ts';
 import { parseSigma } from './scenario-options.ts';
 import { stepProgress } from './step-progress.ts';
 import { renderTable } from './text-table.ts';
 
-interface ReproduceCliOptions {
+interface ReproduceCliOptions extends OnMachineCliOptions {
+  readonly engine: 'simulated' | 'onnx';
   readonly jobs?: readonly number[];
   readonly scalers: readonly string[];
-  readonly seed: number;
   readonly noise: number;
   readonly out: string;
+  readonly json?: boolean;
   readonly quiet?: boolean;
 }
 
 /** `dnnscaler reproduce`: the paper's jobs on a simulated Tesla P40, with a report. */
 export function reproduceCommand(): Command {
-  return new Command('reproduce')
-    .description("run the paper's jobs on a simulated Tesla P40 and write a report")
+  const command = new Command('reproduce')
+    .description(
+      "run the paper's jobs, on a simulated Tesla P40 or on this machine, and write a report",
+    )
+    .addOption(
+      new Option('--engine <kind>', 'a simulated P40, or the real engine of this machine')
+        .choices(['simulated', 'onnx'])
+        .default('simulated'),
+    )
     .option('--jobs <list>', 'job numbers, such as 1,4,10-14 (default: all)', parseJobs)
     .option(
       '--scalers <list>',
@@ -39,19 +57,28 @@ export function reproduceCommand(): Command {
       splitScalers,
       defaultScalers,
     )
-    .option('--seed <n>', 'seed of the noise', parseSeed, 1)
-    .option('--noise <sigma>', 'lognormal noise of each call', parseSigma, defaultNoiseSigma)
+    .option(
+      '--noise <sigma>',
+      'lognormal noise of each simulated call',
+      parseSigma,
+      defaultNoiseSigma,
+    )
     .option('--out <folder>', 'where to write the results', 'reproduction')
-    .option('--quiet', 'show no progress')
+    .option('--json', 'print results.json on standard output')
+    .option('--quiet', 'show no progress');
+  return addOnMachineOptions(command)
     .addHelpText(
       'after',
       `
-Writes results.json, results.csv and report.html into the folder. The same seed gives the same
-files, to the byte.
+Writes results.json, results.csv and report.html into the folder. On the simulated P40 the same seed
+gives the same files, to the byte. On a real engine only the jobs on images are run, runs.json keeps
+what is finished, and the same command goes on from there after Ctrl-C.
 
 Examples:
   $ dnnscaler reproduce
-  $ dnnscaler reproduce --jobs 1,2,16-18 --scalers "clipper dnnscaler fixed:1,1" --out out/some`,
+  $ dnnscaler reproduce --jobs 1,2,16-18 --scalers "clipper dnnscaler fixed:1,1" --out out/some
+  $ dnnscaler reproduce --engine onnx --slo-scale 5x --jobs 4,5,18 --out out/here
+  $ dnnscaler reproduce --engine onnx --provider cuda --input imagenet/val --preprocessing inline`,
     )
     .action(run);
 }
@@ -59,10 +86,37 @@ Examples:
 async function run(options: ReproduceCliOptions): Promise<void> {
   const jobs = chooseJobs(loadPaperJobs(), options.jobs);
   await makeFolder(options.out);
+  const reproduction =
+    options.engine === 'simulated'
+      ? await runSimulated(jobs, options)
+      : await runOnMachine(
+          { jobs, scalers: options.scalers, out: options.out, quiet: options.quiet === true },
+          options,
+        );
+  // The charting library takes a while to load, and no other command needs it.
+  const { reportHtml } = await import('../experiments/report/page.ts');
+  const files = {
+    'results.json': resultsJson(reproduction),
+    'results.csv': resultsCsv(reproduction),
+    'report.html': reportHtml(reproduction),
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(options.out, name), text);
+  if (options.json === true) {
+    process.stdout.write(files['results.json']);
+    return;
+  }
+  process.stdout.write(`${summarize(reproduction)}\n\n`);
+  process.stdout.write(`wrote ${Object.keys(files).join(', ')} to ${options.out}\n`);
+}
+
+async function runSimulated(
+  jobs: readonly PaperJob[],
+  options: ReproduceCliOptions,
+): Promise<Reproduction> {
+  refuseOnMachineOptions(options);
   const progress = stepProgress(options.quiet === true ? null : process.stderr);
-  let reproduction: Reproduction;
   try {
-    reproduction = await reproduce({
+    return await reproduce({
       tables: loadP40Tables(),
       jobs,
       scalers: options.scalers,
@@ -73,34 +127,40 @@ async function run(options: ReproduceCliOptions): Promise<void> {
   } finally {
     progress.end();
   }
-  // The charting library takes a while to load, and no other command needs it.
-  const { reportHtml } = await import('../experiments/report/page.ts');
-  const files = {
-    'results.json': resultsJson(reproduction),
-    'results.csv': resultsCsv(reproduction),
-    'report.html': reportHtml(reproduction),
-  };
-  for (const [name, text] of Object.entries(files)) await writeFile(join(options.out, name), text);
-  process.stdout.write(`${summarize(reproduction)}\n\n`);
-  process.stdout.write(`wrote ${Object.keys(files).join(', ')} to ${options.out}\n`);
 }
 
-function summarize({ serial, pipelined, seedControl, scalers }: Reproduction): string {
-  const lines = [table(serial, scalers), ''];
-  if (serial.averageGainPercent !== null && serial.largestGain !== null) {
-    const percent = (comparison: Comparison): string =>
-      `${(comparison.averageGainPercent ?? Number.NaN).toFixed(0)}%`;
-    lines.push(
-      `DNNScaler over Clipper: ${percent(serial)} on average (the paper: ${paperGains.averageGainPercent}%), ` +
-        `${serial.largestGain.toFixed(1)}x at most (the paper: up to ${paperGains.largestGain}x)`,
-      `with images decoded beforehand: ${percent(pipelined)} on average`,
-      `with DNNScaler on the mean and Clipper on p95, as in the seed: ${percent(seedControl)} on average`,
-    );
+function summarize(reproduction: Reproduction): string {
+  const { pipelined, seedControl, scalers, simulation, machine, notes } = reproduction;
+  const main = mainComparison(reproduction);
+  const when = simulation === null ? 'beside the calls' : 'beforehand';
+  const lines = [
+    ...(simulation === null ? [`on a real machine: ${machine}`, ...notes, ''] : []),
+    table(main, scalers),
+    '',
+  ];
+  if (main !== pipelined && simulation === null && pipelined.jobs.length > 0) {
+    lines.push(`with images decoded ${when}:`, '', table(pipelined, scalers), '');
   }
-  const different = serial.jobs.filter(({ why }) => why !== undefined);
+  const percent = (comparison: Comparison | null): string =>
+    `${(comparison?.averageGainPercent ?? Number.NaN).toFixed(0)}%`;
+  if (main.averageGainPercent !== null && main.largestGain !== null) {
+    lines.push(
+      `DNNScaler over Clipper: ${percent(main)} on average (the paper: ${paperGains.averageGainPercent}%), ` +
+        `${main.largestGain.toFixed(1)}x at most (the paper: up to ${paperGains.largestGain}x)`,
+    );
+    if (main !== pipelined && pipelined.jobs.length > 0) {
+      lines.push(`with images decoded ${when}: ${percent(pipelined)} on average`);
+    }
+    if (seedControl !== null) {
+      lines.push(
+        `with DNNScaler on the mean and Clipper on p95, as in the seed: ${percent(seedControl)} on average`,
+      );
+    }
+  }
+  const different = main.jobs.filter(({ why }) => why !== undefined);
   if (scalers.includes('dnnscaler')) {
-    const same = serial.jobs.length - different.length;
-    lines.push(`the seed's approach in ${same} of ${serial.jobs.length} jobs`);
+    const same = main.jobs.filter(({ approach, seedApproach }) => approach === seedApproach);
+    lines.push(`the seed's approach in ${same.length} of ${main.jobs.length} jobs`);
   }
   lines.push(
     ...different.map(
@@ -130,9 +190,13 @@ function table({ jobs }: Comparison, scalers: readonly string[]): string {
       formatMs(job.sloMs),
       job.approach ?? '-',
       ...scalers.flatMap((scaler) => outcomeCells(job, scaler)),
-      `${ratioOf(job)?.toFixed(2) ?? '-'}x`,
+      ratioText(ratioOf(job)),
     ]),
   );
+}
+
+function ratioText(ratio: number | undefined): string {
+  return ratio === undefined ? '-' : `${ratio.toFixed(2)}x`;
 }
 
 function outcomeCells({ outcomes }: JobResult, scaler: string): readonly string[] {

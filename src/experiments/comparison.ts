@@ -10,10 +10,10 @@ export interface JobResult {
   readonly network: string;
   readonly dataset: string;
   readonly sloMs: number;
-  /** Where the latencies by instances come from. */
-  readonly curveSource: CurveSource;
-  /** Where the latencies by batch size come from. */
-  readonly batchPathSource: P40Curves['batchPathSource'];
+  /** Where the latencies by instances come from; null on a real machine. */
+  readonly curveSource: CurveSource | null;
+  /** Where the latencies by batch size come from; null on a real machine. */
+  readonly batchPathSource: P40Curves['batchPathSource'] | null;
   /** What DNNScaler chose; null when it was not among the scalers. */
   readonly approach: Approach | null;
   /** What the authors' scripts name for this job. */
@@ -41,11 +41,12 @@ export interface Comparison {
 /** The time series behind a job's outcomes, by the scaler's name. */
 export type JobSeries = Readonly<Record<string, readonly RunWindow[]>>;
 
-/** Ratio of throughputs, DNNScaler over Clipper; undefined without both. */
+/** Ratio of throughputs, DNNScaler over Clipper; undefined without both, or where one was not measured. */
 export function ratioOf({ outcomes }: Pick<JobResult, 'outcomes'>): number | undefined {
   const { dnnscaler, clipper } = outcomes;
   if (dnnscaler === undefined || clipper === undefined) return undefined;
-  return dnnscaler.throughputPerS / clipper.throughputPerS;
+  const ratio = dnnscaler.throughputPerS / clipper.throughputPerS;
+  return Number.isFinite(ratio) ? ratio : undefined;
 }
 
 export function gainPercentOf(outcomes: JobResult['outcomes']): number | null {

@@ -34,23 +34,40 @@ export interface ReproduceOptions {
 export const defaultScalers: readonly string[] = ['clipper', 'dnnscaler'];
 export const defaultNoiseSigma = 0.05;
 
-/** The paper's experiment on the simulated P40, and what changes when its conditions do. */
+/** The paper's experiment on one machine, and what changes when its conditions do. */
 export interface Reproduction {
+  /** Which machine, for people. */
+  readonly machine: string;
+  /** Null on a real machine. */
+  readonly simulation: Simulation | null;
   readonly seed: number;
-  readonly noiseSigma: number;
   readonly percentile: number;
   readonly scalers: readonly string[];
   /** Every scaler on p95, images decoded one by one inside the timed call, as the authors did. */
   readonly serial: Comparison;
-  /** The same with images decoded beforehand. */
+  /** The same with images decoded beforehand; on a real machine, beside the calls. */
   readonly pipelined: Comparison;
-  /** DNNScaler on the mean and the others on p95, as in the authors' code; serial. */
-  readonly seedControl: Comparison;
-  /** The serial runs' time series, by job. */
+  /**
+   * DNNScaler on the mean and the others on p95, as in the authors' code; serial. Null where this
+   * was not run, as the steps of the SLO are then none.
+   */
+  readonly seedControl: Comparison | null;
+  /** The time series of the main comparison, by job. */
   readonly series: ReadonlyMap<number, JobSeries>;
   readonly sloSteps: readonly JobSloSteps[];
+  /** What a reader should know, in sentences. */
+  readonly notes: readonly string[];
+}
+
+export interface Simulation {
+  readonly noiseSigma: number;
   /** The rule for GPU time slices that nobody measured. */
   readonly timeSliceLaw: PowerLaw;
+}
+
+/** The comparison that counts: as the authors ran it, if it was run so. */
+export function mainComparison({ serial, pipelined }: Reproduction): Comparison {
+  return serial.jobs.length > 0 ? serial : pipelined;
 }
 
 export interface JobSloSteps {
@@ -131,8 +148,9 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
   }
   options.onProgress?.(total, total, 'done');
   return {
+    machine: 'Tesla P40 (simulated)',
+    simulation: { noiseSigma, timeSliceLaw: p40.timeSliceLaw },
     seed,
-    noiseSigma,
     percentile: defaultPercentile,
     scalers,
     serial: compare(serial),
@@ -140,7 +158,7 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
     seedControl: compare(seedControl),
     series,
     sloSteps,
-    timeSliceLaw: p40.timeSliceLaw,
+    notes: [],
   };
 }
 

@@ -5,20 +5,22 @@ import type { Reproduction } from './reproduce.ts';
 
 /** `results.json`: the main comparison at the top, the others under their names. */
 export function resultsJson(reproduction: Reproduction): string {
-  const { seed, noiseSigma, percentile, scalers, timeSliceLaw } = reproduction;
+  const { machine, simulation, seed, percentile, scalers, seedControl, notes } = reproduction;
   return `${JSON.stringify(
     {
-      machine: 'Tesla P40 (simulated)',
+      machine,
+      simulated: simulation !== null,
       preprocessing: 'serial',
       percentile,
       seed,
-      noiseSigma,
+      ...(simulation && { noiseSigma: simulation.noiseSigma }),
       scalers,
       ...comparisonJson(reproduction.serial),
       paper: paperGains,
-      timeSliceLaw,
+      ...(simulation && { timeSliceLaw: simulation.timeSliceLaw }),
       pipelined: comparisonJson(reproduction.pipelined),
-      seedControl: comparisonJson(reproduction.seedControl),
+      seedControl: seedControl && comparisonJson(seedControl),
+      notes,
       sloSteps: reproduction.sloSteps.map(({ runs, ...job }) => ({
         ...job,
         runs: runs.map(({ scaler, phases }) => ({ scaler, phases })),
@@ -65,7 +67,7 @@ export function resultsCsv({ serial, pipelined, seedControl }: Reproduction): st
     jobColumns,
     ...serial.jobs.flatMap((job) => jobLines('serial', 'p95', job)),
     ...pipelined.jobs.flatMap((job) => jobLines('pipelined', 'p95', job)),
-    ...seedControl.jobs.flatMap((job) => jobLines('serial', 'seed', job)),
+    ...(seedControl?.jobs ?? []).flatMap((job) => jobLines('serial', 'seed', job)),
   ]);
 }
 
@@ -77,8 +79,8 @@ function jobLines(preprocessing: string, control: string, job: JobResult): (stri
     job.network,
     job.dataset,
     job.sloMs,
-    job.curveSource,
-    job.batchPathSource,
+    job.curveSource ?? '',
+    job.batchPathSource ?? '',
     job.tiBatchingPercent?.toFixed(1) ?? '',
     job.tiMultiTenancyPercent?.toFixed(1) ?? '',
     job.seedApproach,

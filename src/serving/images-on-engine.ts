@@ -23,6 +23,8 @@ export interface ImagesOnEngineOptions {
   /** What the model's shapes do not tell of its images; default: what is recognized. */
   readonly hint?: PreprocessingHint;
   readonly labelsFile?: string;
+  /** Memory for decoded images that come again, when pipelined; default 256 MiB, 0 keeps none. */
+  readonly cacheBytes?: number;
   /** Name of the option that gave the folder, for error messages. */
   readonly what?: string;
 }
@@ -34,7 +36,7 @@ export interface ImagesOnEngine {
   readonly source: ImageSource;
   readonly accuracy: AccuracyMeter;
   /** To be called with each row of the source and its reply. */
-  onReply(row: Row, reply: Row): void;
+  readonly onReply: (row: Row, reply: Row) => void;
 }
 
 /**
@@ -53,7 +55,7 @@ export async function imagesOnEngine(
       engine: around,
       source,
       accuracy,
-      onReply(row, reply) {
+      onReply: (row, reply) => {
         const item = source.itemOf(row);
         if (item !== undefined) accuracy.record(item, reply);
       },

@@ -1,6 +1,7 @@
 import type { Approach } from '../../scaling/scaler.ts';
 import { makeSlo } from '../../slo.ts';
 import type { JobSloSteps, Reproduction } from '../reproduce.ts';
+import { mainComparison } from '../reproduce.ts';
 import { durationFor } from '../run-job.ts';
 import { stepDownShare } from '../slo-step.ts';
 import { approachName } from '../why.ts';
@@ -13,6 +14,7 @@ import { stepTable } from './tables.ts';
 
 /** How the scalers follow an SLO that steps down and up. */
 export function steps(reproduction: Reproduction, painter: ChartPainter): Markup {
+  if (reproduction.sloSteps.length === 0) return html``;
   const charts = chooseSteps(reproduction).map(({ job, network, dataset, runs }) => {
     const title = `Job ${job}: ${network} on ${datasetName(dataset)}`;
     const slo = runs[0]?.phases ?? [];
@@ -54,23 +56,29 @@ function chooseSteps({ sloSteps, serial }: Reproduction): readonly JobSloSteps[]
 }
 
 /** Latency and knob of each job over time. */
-export function series({ series: byJob, serial }: Reproduction, painter: ChartPainter): Markup {
-  const figures = serial.jobs.map(({ job, network, dataset, sloMs, approach }) => {
-    const windows = byJob.get(job) ?? {};
-    const title = `Job ${job}: ${network} on ${datasetName(dataset)}`;
-    const slo = [{ fromMs: 0, toMs: durationFor(makeSlo(sloMs)), limitMs: sloMs }];
-    return html`<figure>
-      <h3>${title}</h3>
-      ${timeSeries(painter, windows, slo, `${title}: p95 and knob over time`)}
-      <figcaption>
-        ${approach === null ? '' : `DNNScaler chose ${approachName(approach)}.`}
-      </figcaption>
-    </figure>`;
-  });
+export function series(reproduction: Reproduction, painter: ChartPainter): Markup {
+  const { series: byJob, serial } = reproduction;
+  const figures = mainComparison(reproduction).jobs.map(
+    ({ job, network, dataset, sloMs, approach }) => {
+      const windows = byJob.get(job) ?? {};
+      const title = `Job ${job}: ${network} on ${datasetName(dataset)}`;
+      const ends = Object.values(windows).map((of) => of.at(-1)?.timeMs ?? 0);
+      const toMs = reproduction.simulation ? durationFor(makeSlo(sloMs)) : Math.max(...ends);
+      const slo = [{ fromMs: 0, toMs, limitMs: sloMs }];
+      return html`<figure>
+        <h3>${title}</h3>
+        ${timeSeries(painter, windows, slo, `${title}: p95 and knob over time`)}
+        <figcaption>
+          ${approach === null ? '' : `DNNScaler chose ${approachName(approach)}.`}
+        </figcaption>
+      </figure>`;
+    },
+  );
   return html`<h2>Latency and knob of each job over time</h2>
     <p class="soft">
-      Images decoded inside the call. DNNScaler's first windows are its probes, (1,1), (32,1) and
-      (1,8), which may lie beyond the axes.
+      Images decoded ${serial.jobs.length > 0 ? 'inside' : 'beside'} the call. DNNScaler's first
+      windows are its probes, (1,1), (32,1) and (1,8) as far as the machine allows, which may lie
+      beyond the axes.
     </p>
     <div class="charts">${figures}</div>`;
 }

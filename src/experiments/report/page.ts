@@ -2,6 +2,7 @@ import { percentileName } from '../../slo.ts';
 import type { Comparison, JobResult } from '../comparison.ts';
 import { paperGains } from '../paper-jobs.ts';
 import type { Reproduction } from '../reproduce.ts';
+import { mainComparison } from '../reproduce.ts';
 import { throughputBars } from './charts.ts';
 import { control, differences, pipelined } from './findings.ts';
 import { Markup, html } from './markup.ts';
@@ -43,46 +44,48 @@ export function reportHtml(reproduction: Reproduction): string {
     </html> `.text;
 }
 
-function headline({
-  serial,
-  pipelined,
-  seed,
-  noiseSigma,
-  percentile,
-  scalers,
-}: Reproduction): Markup {
-  const { jobs } = serial;
+function headline(reproduction: Reproduction): Markup {
+  const { pipelined, machine, simulation, seed, percentile, scalers } = reproduction;
+  const main = mainComparison(reproduction);
+  const { jobs } = main;
   const measured = jobs.filter(({ curveSource }) => curveSource === 'measured');
   const agreeing = (of: readonly JobResult[]): string =>
     `${of.filter(({ approach, seedApproach }) => approach === seedApproach).length} of ${of.length}`;
   const held = (scaler: string): string =>
     `${jobs.filter(({ outcomes }) => outcomes[scaler]?.verdict === 'held').length} of ${jobs.length}`;
   const cards = [
-    ...(serial.averageGainPercent === null || serial.largestGain === null
+    ...(main.averageGainPercent === null || main.largestGain === null
       ? []
       : [
           {
             name: 'average gain over Clipper',
-            value: gainText(serial.averageGainPercent),
+            value: gainText(main.averageGainPercent),
             note: `the paper: +${paperGains.averageGainPercent}%`,
           },
           {
             name: 'largest throughput ratio',
-            value: `${serial.largestGain.toFixed(1)}x`,
-            note: `job ${serial.largestGainJob}; the paper: up to ${paperGains.largestGain}x`,
+            value: `${main.largestGain.toFixed(1)}x`,
+            note: `job ${main.largestGainJob}; the paper: up to ${paperGains.largestGain}x`,
           },
-          {
-            name: 'average gain, images decoded beforehand',
-            value: gainText(pipelined.averageGainPercent ?? Number.NaN),
-            note: 'the paper: not reported',
-          },
+          ...(main === pipelined || pipelined.averageGainPercent === null
+            ? []
+            : [
+                {
+                  name: `average gain, images decoded ${simulation === null ? 'beside the calls' : 'beforehand'}`,
+                  value: gainText(pipelined.averageGainPercent),
+                  note: 'the paper: not reported',
+                },
+              ]),
         ]),
     ...(scalers.includes('dnnscaler')
       ? [
           {
             name: 'same approach as the seed',
             value: agreeing(jobs),
-            note: `${agreeing(measured)} where latencies were measured`,
+            note:
+              simulation === null
+                ? 'theirs was a Tesla P40'
+                : `${agreeing(measured)} where latencies were measured`,
           },
         ]
       : []),
@@ -92,14 +95,24 @@ function headline({
       note: scalers.map((scaler) => `${scalerLabel(scaler)} ${held(scaler)}`).join(', '),
     },
   ];
-  return html`<h1>Batching or Multi-Tenancy: the paper's jobs on a simulated Tesla P40</h1>
+  const where =
+    simulation === null
+      ? html`Everything is real: networks, engine, images and clock. The machine:
+          <strong>${machine}</strong>.`
+      : html`The scalers, queue, batcher and control loop are the ones that serve real traffic; only
+        the GPU is simulated, from latencies that were measured on one.`;
+  const noise =
+    simulation === null ? '' : `, noise of each call ${simulation.noiseSigma} (sigma, lognormal)`;
+  return html`<h1>
+      Batching or Multi-Tenancy: the paper's jobs on
+      ${simulation === null ? 'a real machine' : 'a simulated Tesla P40'}
+    </h1>
     <p>
       ${jobs.length} of the jobs with which the authors of DNNScaler (arXiv 2308.13803) evaluated
-      it, each under ${scalers.map(scalerLabel).join(' and ')}. The scalers, queue, batcher and
-      control loop are the ones that serve real traffic; only the GPU is simulated, from latencies
-      that were measured on one. Every scaler controls ${percentileName(percentile)} of the same
-      requests. Seed ${seed}, noise of each call ${noiseSigma} (sigma, lognormal).
+      it, each under ${scalers.map(scalerLabel).join(' and ')}. ${where} Every scaler controls
+      ${percentileName(percentile)} of the same requests. Seed ${seed}${noise}.
     </p>
+    ${reproduction.notes.map((note) => html`<p class="soft">${note}</p>`)}
     <dl class="cards">
       ${cards.map(
         ({ name, value, note }) =>
@@ -112,22 +125,41 @@ function headline({
     </dl>`;
 }
 
-function throughput({ serial, pipelined, scalers }: Reproduction, painter: ChartPainter): Markup {
+function throughput(
+  { serial, pipelined, scalers, simulation }: Reproduction,
+  painter: ChartPainter,
+): Markup {
   const chart = (comparison: Comparison, title: string, note: string): Markup =>
-    html`<figure>
-      <h3>${title}</h3>
-      ${throughputBars(painter, comparison, scalers, `${title}: throughput of each job under ${scalers.map(scalerLabel).join(' and ')}`)}
-      <figcaption>${note}</figcaption>
-    </figure>`;
+    comparison.jobs.length === 0
+      ? html``
+      : html`<figure>
+          <h3>${title}</h3>
+          ${throughputBars(painter, comparison, scalers, `${title}: throughput of each job under ${scalers.map(scalerLabel).join(' and ')}`)}
+          <figcaption>${note}</figcaption>
+        </figure>`;
   return html`<h2>Throughput in steady state</h2>
     <div class="charts wide">
       ${chart(serial, 'Images decoded inside the call', 'As the authors ran it: an instance decodes the images of its batch one after the other, so instances multiply decoding as well as inference. At the end of the bars: DNNScaler over Clipper.')}
-      ${chart(pipelined, 'Images decoded beforehand', 'The GPU alone: co-located instances take turns at it, and what remains to be gained is what batches give.')}
+      ${
+        simulation === null
+          ? chart(
+              pipelined,
+              'Images decoded beside the calls',
+              'Decoding runs ahead, on the processor, while the engine works; calls hold inference alone.',
+            )
+          : chart(
+              pipelined,
+              'Images decoded beforehand',
+              'The GPU alone: co-located instances take turns at it, and what remains to be gained is what batches give.',
+            )
+      }
     </div>`;
 }
 
-function jobs({ serial, scalers }: Reproduction): Markup {
-  const { averageGainPercent, largestGain } = serial;
+function jobs(reproduction: Reproduction): Markup {
+  const { scalers, simulation } = reproduction;
+  const main = mainComparison(reproduction);
+  const { averageGainPercent, largestGain } = main;
   const summary =
     averageGainPercent === null || largestGain === null
       ? html``
@@ -142,15 +174,17 @@ function jobs({ serial, scalers }: Reproduction): Markup {
     <p class="soft">
       Points are batch size × instances; B is Batching, MT Multi-Tenancy, and the seed is what the
       authors' scripts name. TI_B and TI_MT are the throughput improvements that the profiler
-      measured for a batch of 32 and for eight instances. Decisions are probes and moves until the
-      point came to rest; where it never did, figures are those of the last half of the run.
-      Latencies by instances are measured, measured on another dataset, or inferred; an asterisk
-      marks inferred latencies by batch size.
+      measured for a batch of 32 and for eight instances, or as many as the machine allows.
+      Decisions are probes and moves until the point came to rest; where it never did, figures are
+      those of the last half of the run.
+      ${simulation === null ? '' : 'Latencies by instances are measured, measured on another dataset, or inferred; an asterisk marks inferred latencies by batch size.'}
     </p>
-    ${jobTable(serial, scalers)}`;
+    ${jobTable(main, scalers)}`;
 }
 
-function method({ timeSliceLaw, seed }: Reproduction): Markup {
+function method({ simulation, seed }: Reproduction): Markup {
+  if (simulation === null) return html``;
+  const { timeSliceLaw } = simulation;
   const { factor, exponent, leaveOneOutErrorPercent } = timeSliceLaw;
   return html`<h2>Where the latencies come from</h2>
     <ul class="sources">

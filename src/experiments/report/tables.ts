@@ -1,4 +1,5 @@
 import { formatMs, formatPerS, formatShare } from '../../units.ts';
+import type { CurveSource } from '../../simulator/p40.ts';
 import type { Comparison, JobResult } from '../comparison.ts';
 import { ratioOf } from '../comparison.ts';
 import type { Reproduction } from '../reproduce.ts';
@@ -8,7 +9,7 @@ import { datasetName, scalerLabel, shortApproach } from './names.ts';
 import type { Cell, Column } from './table.ts';
 import { table } from './table.ts';
 
-const sourceNames: Readonly<Record<JobResult['curveSource'], string>> = {
+const sourceNames: Readonly<Record<CurveSource, string>> = {
   measured: 'measured',
   'other-dataset': 'other dataset',
   inferred: 'inferred',
@@ -49,12 +50,15 @@ export function jobTable({ jobs }: Comparison, scalers: readonly string[]): Mark
   const latencies: Column<JobResult> = {
     heading: 'latencies',
     cell: ({ curveSource, batchPathSource }) =>
-      `${sourceNames[curveSource]}${batchPathSource === 'inferred' ? '*' : ''}`,
+      curveSource === null
+        ? '-'
+        : `${sourceNames[curveSource]}${batchPathSource === 'inferred' ? '*' : ''}`,
   };
   const seed: Column<JobResult> = { heading: 'seed', cell: seedCell };
   const outcomes = scalers.flatMap((scaler) => outcomeColumns(scaler));
+  const sources = jobs.some(({ curveSource }) => curveSource !== null) ? [latencies] : [];
   return table<JobResult>(
-    [job, slo, ratio, chosen, seed, ...improvements, ...outcomes, latencies, dataset],
+    [job, slo, ratio, chosen, seed, ...improvements, ...outcomes, ...sources, dataset],
     jobs,
   );
 }
@@ -88,13 +92,17 @@ export function differenceTable(jobs: readonly JobResult[]): Markup {
       },
       { heading: 'GPU time slice', isNumber: true, cell: figure(formatMs, (m) => m.timeSliceMs) },
       { heading: 'both tie at', isNumber: true, cell: figure(formatMs, (m) => m.tieTimeSliceMs) },
-      { heading: 'the slice is', cell: ({ curveSource }) => sliceOrigins[curveSource] },
+      { heading: 'the slice is', cell: sliceOrigin },
     ],
     jobs,
   );
 }
 
-const sliceOrigins: Readonly<Record<JobResult['curveSource'], string>> = {
+function sliceOrigin({ curveSource }: JobResult): string {
+  return curveSource === null ? '-' : sliceOrigins[curveSource];
+}
+
+const sliceOrigins: Readonly<Record<CurveSource, string>> = {
   measured: 'measured',
   'other-dataset': 'measured on another dataset',
   inferred: 'inferred from multiply-adds',
@@ -128,7 +136,7 @@ function outcomeColumns(scaler: string): readonly Column<JobResult>[] {
 /** The fair comparison beside the seed's: DNNScaler on p95 and on the mean. */
 export function controlTable({ serial, seedControl }: Reproduction): Markup {
   const pairs = serial.jobs.flatMap((fair) => {
-    const unfair = seedControl.jobs.find((other) => other.job === fair.job);
+    const unfair = seedControl?.jobs.find((other) => other.job === fair.job);
     const onP95 = fair.outcomes.dnnscaler;
     const onMean = unfair?.outcomes.dnnscaler;
     return onP95 === undefined || onMean === undefined ? [] : [{ fair, onP95, onMean }];
