@@ -12,7 +12,7 @@ import { imageDecoder } from '../src/datasets/decode-image.ts';
 import type { PreprocessingName } from '../src/datasets/image-signature.ts';
 import { preprocessingHints } from '../src/datasets/image-signature.ts';
 import { CheckList, expect } from './check-list.ts';
-import { findPython, prepareClients } from './client-environment.ts';
+import { findPython, preparePython } from './client-environment.ts';
 import { run } from './npm.ts';
 
 const root = path.join(import.meta.dirname, '..');
@@ -83,7 +83,7 @@ function environment(): string | undefined {
   const found = findPython();
   if (found === undefined) return undefined;
   const requirements = path.join(root, 'tests/datasets/requirements.txt');
-  return prepareClients(path.join(cache, 'python'), requirements, found);
+  return preparePython('TensorFlow', path.join(cache, 'python'), requirements, found);
 }
 
 /** Lossless ones, which both decode to the same pixels, and photographs as JPEG files. */
