@@ -25,7 +25,7 @@ function specOf(size: number, resize: SlimResize, change: Partial<PreprocessingS
     ...{ width: size, height: size, resize },
     ...{ layout: 'NHWC', channelOrder: 'RGB', datatype: 'FP32' },
     ...change,
-  } as PreprocessingSpec;
+  };
 }
 
 const whole: SlimResize = { kind: 'central-crop', fraction: 1 };
