@@ -20,12 +20,13 @@ function pattern(width: number, height: number): RgbPixels {
   return { data, width, height };
 }
 
-function specOf(size: number, resize: SlimResize, change: Partial<PreprocessingSpec> = {}) {
-  return {
-    ...{ width: size, height: size, resize },
-    ...{ layout: 'NHWC', channelOrder: 'RGB', datatype: 'FP32' },
-    ...change,
-  };
+function specOf(
+  size: number,
+  resize: SlimResize,
+  change: Partial<PreprocessingSpec> = {},
+): PreprocessingSpec {
+  const plain = { layout: 'NHWC', channelOrder: 'RGB', datatype: 'FP32' } as const;
+  return { width: size, height: size, resize, ...plain, ...change };
 }
 
 const whole: SlimResize = { kind: 'central-crop', fraction: 1 };
