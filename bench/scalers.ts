@@ -2,7 +2,8 @@
  * `npm run bench:scalers`: every scaler against the oracle, in virtual time, under a closed loop
  * with 5% noise on each call. One table for the networks measured on an A100 and one for networks
  * of made-up shapes; `--seeds N` (default 1), `--shapes N` surfaces of each shape (default 1),
- * `--json FILE` keeps every single run.
+ * `--survey N` networks
+ * drawn at random of each kind (default 10), `--json FILE` keeps every single run.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -12,6 +13,7 @@ import { formatShare } from '../src/units.ts';
 import type { Outcome } from './scalers/closed-loop.ts';
 import { noiseSigma, runCase } from './scalers/closed-loop.ts';
 import { reportChanges } from './scalers/changes.ts';
+import { reportSurvey } from './scalers/survey.ts';
 import { reportTraffic } from './scalers/traffic.ts';
 import { a100Surfaces, madeUpSurface, shapes } from './scalers/surfaces.ts';
 import { median } from './harness.ts';
@@ -110,6 +112,7 @@ async function main(): Promise<void> {
     options: {
       seeds: { type: 'string', default: '1' },
       shapes: { type: 'string', default: '1' },
+      survey: { type: 'string', default: '10' },
       json: { type: 'string' },
     },
   });
@@ -125,6 +128,7 @@ async function main(): Promise<void> {
   const figures = {
     noiseSigma,
     runs,
+    survey: reportSurvey(Number(values.survey)),
     changes: await reportChanges(),
     traffic: reportTraffic(),
   };
