@@ -7,5 +7,8 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     maxWorkers: 2,
+    setupFiles: ['tests/property-seed.ts'],
+    // A machine that CI shares may stall for minutes; what needed this is named at the end.
+    retry: process.env['CI'] === undefined ? 0 : 1,
   },
 });

@@ -320,3 +320,13 @@ describe('dnnscaler doctor', () => {
     expect(code).toBe(0);
   });
 });
+
+describe('a reader that goes away', () => {
+  it('ends the command without a word', async () => {
+    const { child, ended } = start('serve', '--help');
+    child.stdout?.destroy();
+    const { stderr } = await ended;
+    expect(stderr).toBe('');
+    expect(child.signalCode).toBe('SIGTERM');
+  });
+});

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { toDnnScalerError } from '../errors.ts';
+import { endWithReader } from './closed-output.ts';
 import { errorExitCodes } from './exit-codes.ts';
 import { leaveIfHung } from './interrupt.ts';
 import { packageVersion } from './package-version.ts';
@@ -70,5 +71,6 @@ function report(thrown: unknown, wantsStack: boolean): number {
   return errorExitCodes[error.code];
 }
 
+endWithReader();
 await main();
 leaveIfHung();
