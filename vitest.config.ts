@@ -9,6 +9,6 @@ export default defineConfig({
     maxWorkers: 2,
     setupFiles: ['tests/property-seed.ts'],
     // A machine that CI shares may stall for minutes; what needed this is named at the end.
-    retry: process.env['CI'] === undefined ? 0 : 1,
+    retry: process.env.CI === undefined ? 0 : 1,
   },
 });
