@@ -4,11 +4,10 @@ import type { Fill, WeightSource } from '../src/zoo/weights.ts';
 /**
  * Seeded weights under which a network can be compared with another to float32's precision.
  *
- * The zoo's own have normalised activations around 0 before ReLU. Such networks are chaotic: a
- * difference grows from layer to layer by sqrt(P(active) / Var(ReLU)) = sqrt(0.5 / 0.34), or 1.2
- * (Poole et al. 2016, arXiv 1606.05340), 2000 times in 40 layers, and two orders of summation end
- * visibly apart. With offsets around 1 it is 1.06. ReLU6 gets a wider spread around 3, so that both
- * of its ends come to matter. All other weights and the statistics follow from these.
+ * The zoo's own have normalised activations around 0.5 before ReLU. A difference then grows from layer
+ * to layer by sqrt(P(active) / Var(ReLU)), or 1.12 (Poole et al. 2016, arXiv 1606.05340); around 1, as
+ * here, it is 1.06. ReLU6 gets a wider spread around 3, so that both of its ends come to matter. All
+ * other weights and the statistics follow from these.
  */
 export function comparableWeights(seed: number, clipsAt6: boolean): WeightSource {
   const source = seededWeights(seed);

@@ -115,6 +115,7 @@ async function compareNetwork(
     const error = Math.max(logits, probabilities);
     expect(error < maxError, `${error} off ${found.against}`);
     expect(spread > 0.1, `different images give outputs only ${spread} apart`);
+    console.log(`      ${error.toExponential(1)} off ${found.against}`);
   });
   if (throughFiles.includes(name)) await checkWeightFiles(checks, name, zooPython);
   for (const file of [`${name}.onnx`, `${name}.comparable.onnx`]) rmSync(path.join(models, file));
