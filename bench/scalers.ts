@@ -1,9 +1,7 @@
 /**
  * `npm run bench:scalers`: every scaler against the oracle, in virtual time, under a closed loop
- * with 5% noise on each call. One table for the networks measured on an A100 and one for networks
- * of made-up shapes; `--seeds N` (default 1), `--shapes N` surfaces of each shape (default 1),
- * `--survey N` networks
- * drawn at random of each kind (default 10), `--json FILE` keeps every single run.
+ * with 5% noise on each call; then joint on networks drawn at random, after changes and under open
+ * loops; in the end the targets with what was measured, and what the search cost. `--help` says more.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -13,16 +11,42 @@ import { formatShare } from '../src/units.ts';
 import type { Outcome } from './scalers/closed-loop.ts';
 import { noiseSigma, runCase } from './scalers/closed-loop.ts';
 import { reportChanges } from './scalers/changes.ts';
+import { figuresOf } from './scalers/figures.ts';
+import { reportSearchCost } from './scalers/search-cost.ts';
 import { reportSurvey } from './scalers/survey.ts';
 import { reportTraffic } from './scalers/traffic.ts';
+import {
+  changeTargets,
+  closedLoopTargets,
+  reportTargets,
+  trafficTargets,
+} from './scalers/targets.ts';
 import { a100Surfaces, madeUpSurface, shapes } from './scalers/surfaces.ts';
-import { median } from './harness.ts';
 
 const scalers = ['fixed:1,1', 'clipper', 'batching', 'multi-tenancy', 'dnnscaler', 'joint'];
-/** The paper's two knobs. */
-const knobs = ['batching', 'multi-tenancy'];
 const a100Factors = [1.2, 1.5, 2, 3, 5, 8, 12, 20];
 const shapeFactors = [1.5, 4, 12];
+const parts = ['a100', 'shapes', 'survey', 'changes', 'traffic'];
+
+const help = `Usage: npm run bench:scalers -- [options]
+
+Compares ${scalers.join(', ')} with the oracle, the best operating point
+of a table of latencies, in virtual time; nothing is served and no GPU is needed.
+
+  --parts LIST   which parts to run, all by default: ${parts.join(',')}
+  --seeds N      runs of each case of the tables, each with noise of its own (1)
+  --shapes N     made-up networks of each shape (1)
+  --survey N     networks drawn at random of each kind (10)
+  --json FILE    write every single run to a file
+  -h, --help     this text
+
+Under the tables: the targets for joint with what was measured, and what its search cost.
+
+Examples:
+  $ npm run bench:scalers
+  $ npm run bench:scalers -- --parts a100 --seeds 3
+  $ npm run bench:scalers -- --parts changes,traffic --json figures.json
+`;
 
 const columns = [
   { heading: 'scaler' },
@@ -66,74 +90,97 @@ async function report(
 }
 
 function row(scaler: string, outcomes: readonly Outcome[]): readonly string[] {
-  const own = outcomes.filter((outcome) => outcome.scaler === scaler);
-  const reached = (fits: (outcome: Outcome) => boolean): number[] =>
-    own.filter(fits).map((outcome) => outcome.reached);
-  const tight = reached(({ sloFactor }) => sloFactor < 1.5);
-  const decisions = own.map((outcome) => outcome.decisions);
-  const windows = sum(own.map((outcome) => outcome.windows));
-  const within = sum(own.map((outcome) => outcome.windowsWithin));
-  const againstKnobs = own.map((outcome) => outcome.reached / betterKnob(outcome, outcomes));
+  const own = figuresOf(scaler, outcomes);
   return [
     scaler,
-    share(median(reached(() => true))),
-    share(Math.min(...reached(({ sloFactor }) => sloFactor >= 1.5))),
-    tight.length === 0 ? '' : share(Math.min(...tight)),
-    share(Math.min(...againstKnobs.filter((ratio) => !Number.isNaN(ratio)))),
-    String(median(decisions)),
-    String(Math.max(...decisions)),
-    formatShare(within / windows),
-    `${median(own.map((outcome) => outcome.worstProbe)).toFixed(2)}x`,
+    share(own.medianReached),
+    share(own.worstReached),
+    Number.isFinite(own.worstReachedTight) ? share(own.worstReachedTight) : '',
+    share(own.worstAgainstKnobs),
+    String(own.medianDecisions),
+    String(own.mostDecisions),
+    formatShare(own.windowsWithin),
+    `${own.medianWorstProbe.toFixed(2)}x`,
   ];
-}
-
-/** What the better of the paper's two knobs reached in the same case. */
-function betterKnob(to: Outcome, outcomes: readonly Outcome[]): number {
-  const same = outcomes.filter(
-    ({ scaler, surface, sloFactor, seed }) =>
-      knobs.includes(scaler) &&
-      surface === to.surface &&
-      sloFactor === to.sloFactor &&
-      seed === to.seed,
-  );
-  return Math.max(...same.map((outcome) => outcome.reached));
 }
 
 function share(value: number): string {
   return `${(100 * value).toFixed(1)}%`;
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, value) => total + value, 0);
+/** 1 to so many; exits where the text is no whole number from 1. */
+function count(option: string, text: string): readonly number[] {
+  if (!/^[1-9]\d*$/.test(text)) {
+    fail(`--${option} must be a whole number from 1, not "${text}"`);
+  }
+  return Array.from({ length: Number(text) }, (_, i) => i + 1);
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
+function fail(why: string): never {
+  process.stderr.write(`bench:scalers: ${why}; see --help\n`);
+  process.exit(2);
+}
+
+function partsFrom(text: string): ReadonlySet<string> {
+  const chosen = text.split(',');
+  for (const part of chosen) {
+    if (!parts.includes(part)) fail(`--parts must be among ${parts.join(', ')}, not "${part}"`);
+  }
+  return new Set(chosen);
+}
+
+function options(): ReturnType<typeof parse> {
+  try {
+    return parse();
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function parse() {
+  return parseArgs({
     options: {
+      parts: { type: 'string', default: parts.join(',') },
       seeds: { type: 'string', default: '1' },
       shapes: { type: 'string', default: '1' },
       survey: { type: 'string', default: '10' },
       json: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
     },
-  });
-  const count = (text: string): number[] => Array.from({ length: Number(text) }, (_, i) => i + 1);
-  const seeds = count(values.seeds);
-  const madeUp = shapes.flatMap((shape) =>
-    count(values.shapes).map((seed) => madeUpSurface(shape, seed)),
-  );
-  const runs = [
-    ...(await report('Networks measured on an A100', a100Surfaces(), a100Factors, seeds)),
-    ...(await report('Made-up networks of other shapes', madeUp, shapeFactors, seeds)),
+  }).values;
+}
+
+async function main(): Promise<void> {
+  const values = options();
+  if (values.help) {
+    process.stdout.write(help);
+    return;
+  }
+  const chosen = partsFrom(values.parts);
+  const seeds = count('seeds', values.seeds);
+  const shapeSeeds = count('shapes', values.shapes);
+  const networks = count('survey', values.survey).length;
+  const madeUp = shapes.flatMap((shape) => shapeSeeds.map((seed) => madeUpSurface(shape, seed)));
+  const a100 = chosen.has('a100')
+    ? await report('Networks measured on an A100', a100Surfaces(), a100Factors, seeds)
+    : [];
+  const others = chosen.has('shapes')
+    ? await report('Made-up networks of other shapes', madeUp, shapeFactors, seeds)
+    : [];
+  const survey = chosen.has('survey') ? reportSurvey(networks) : [];
+  const changes = chosen.has('changes') ? await reportChanges() : [];
+  const traffic = chosen.has('traffic') ? reportTraffic() : [];
+  const targets = [
+    ...(a100.length > 0 ? closedLoopTargets(a100) : []),
+    ...(changes.length > 0 ? changeTargets(changes) : []),
+    ...(traffic.length > 0 ? trafficTargets(traffic) : []),
   ];
-  const figures = {
-    noiseSigma,
-    runs,
-    survey: reportSurvey(Number(values.survey)),
-    changes: await reportChanges(),
-    traffic: reportTraffic(),
-  };
-  if (values.json !== undefined)
+  if (targets.length > 0) reportTargets(targets);
+  if (a100.length > 0) reportSearchCost(a100);
+  if (values.json !== undefined) {
+    const figures = { noiseSigma, runs: [...a100, ...others], survey, changes, traffic, targets };
     writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`);
+  }
 }
 
 await main();

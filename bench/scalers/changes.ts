@@ -33,7 +33,7 @@ const changes: readonly Change[] = [
 ];
 
 /** How a scaler came back after one change. */
-interface Return {
+export interface Return {
   readonly scaler: string;
   readonly change: string;
   readonly surface: string;

@@ -1,5 +1,6 @@
 import { estimatorFor } from '../../src/estimation/index.ts';
 import type { OperatingPoint } from '../../src/operating-point.ts';
+import { formatPoint } from '../../src/operating-point.ts';
 import { createScaler } from '../../src/scaling/create-scaler.ts';
 import { simulate } from '../../src/simulator/simulate.ts';
 import { findOracle } from '../../src/simulator/oracle.ts';
@@ -29,6 +30,11 @@ export interface Outcome {
   /** Windows in steady state, and those whose latency at the SLO's percentile was within it. */
   readonly windows: number;
   readonly windowsWithin: number;
+  /** Virtual time until the last change of the point, in ms. */
+  readonly searchMs: number;
+  /** Different points in effect at some time, of so many that the surface has. */
+  readonly pointsSeen: number;
+  readonly pointsInAll: number;
   /** The highest latency of a probe over the SLO, by the surface itself. */
   readonly worstProbe: number;
 }
@@ -63,7 +69,9 @@ export async function runCase(scaler: string, run: Case): Promise<Outcome | unde
   const p95Ms = (at: OperatingPoint): number =>
     surface.latencyMs(at.batchSize, at.instances) * tail;
   const perMs = (at: OperatingPoint): number => (at.batchSize * at.instances) / p95Ms(at);
-  const steady = result.windows.filter(({ timeMs }) => timeMs > lastChangeMs(result.changes));
+  const searchMs = result.changes.at(-1)?.timeMs ?? 0;
+  const steady = result.windows.filter(({ timeMs }) => timeMs > searchMs);
+  const { minBatchSize, maxBatchSize, maxInstances } = engine.limits;
   return {
     surface: surface.network,
     sloFactor,
@@ -75,10 +83,9 @@ export async function runCase(scaler: string, run: Case): Promise<Outcome | unde
     decisions: result.decisionsToSteady,
     windows: steady.length,
     windowsWithin: steady.filter(({ controlledMs }) => controlledMs <= slo.limitMs).length,
+    searchMs,
+    pointsSeen: new Set(result.windows.map((window) => formatPoint(window.point))).size,
+    pointsInAll: (maxBatchSize - minBatchSize + 1) * maxInstances,
     worstProbe: Math.max(...result.changes.map((change) => p95Ms(change.point) / slo.limitMs)),
   };
-}
-
-function lastChangeMs(changes: readonly { readonly timeMs: number }[]): number {
-  return changes.at(-1)?.timeMs ?? 0;
 }

@@ -30,7 +30,7 @@ const patterns: readonly { readonly name: string; readonly load: (nowMs: number)
   { name: 'bursts of 5x', load: (nowMs) => (nowMs % 20_000 > 15_000 ? 0.8 : 0.16) },
 ];
 
-interface Served {
+export interface Served {
   readonly pattern: string;
   readonly scaler: string;
   readonly surface: string;

@@ -16,6 +16,7 @@ import { Readings, readingOf } from './readings.ts';
 import type { Candidate, SearchLimits } from './search.ts';
 import { search } from './search.ts';
 import { shiftBetween } from './shift.ts';
+import { Timeliness } from './timeliness.ts';
 
 /** What a probe may risk: the expected excess over the limit, as a share of it. */
 const maxExcess = 0.3;
@@ -69,6 +70,7 @@ export class JointScaler implements Scaler {
   readonly #valuation: Valuation;
   readonly #readings = new Readings();
   readonly #patience = new Patience();
+  readonly #timeliness = new Timeliness();
   #asked: OperatingPoint;
   #slo: Slo | null = null;
   #isInDoubt = false;
@@ -104,6 +106,7 @@ export class JointScaler implements Scaler {
     const load = loadOf(observation);
     if (load === 'light') return hold(point, `${why}: room to spare, hold`);
     this.#valuation.learn(observation);
+    if (load === 'late') this.#timeliness.record(observation);
     if (this.#patience.isSettledAt(here, load)) return hold(point, `${why}: as expected, hold`);
 
     const model = new LatencyModel(this.#readings.all);
@@ -126,7 +129,10 @@ export class JointScaler implements Scaler {
       const more = this.#improve(anyway, model, here, 0, why);
       return isDecision(more) ? more : this.#settle(more, here, 0, why);
     }
-    return this.#settle(best, here, needed, why);
+    return (
+      (load === 'late' ? this.#seekSooner(best, here, why) : undefined) ??
+      this.#settle(best, here, needed, why)
+    );
   }
 
   /** Goes where more throughput is likely within the target; or else says what is best so far. */
@@ -144,6 +150,25 @@ export class JointScaler implements Scaler {
       this.#search(target, model, here, incumbent, { needed }) ??
       this.#lookAside(target, model, here, incumbent);
     return found === undefined ? incumbent : this.#go(found, model, why);
+  }
+
+  /**
+   * Requests come late, and no search promises better: to where they were answered soonest. Undefined
+   * where the best point known is yet to show how late they come there.
+   */
+  #seekSooner(best: Incumbent | undefined, here: Reading, why: string): Decision | undefined {
+    const { point } = here;
+    if (best !== undefined && this.#timeliness.at(best.reading.point) === undefined)
+      return undefined;
+    const sooner = this.#timeliness.soonerThan(point, ({ batchSize, instances }) =>
+      this.#readings.isReachable(batchSize, instances),
+    );
+    if (sooner === undefined || this.#patience.isSpent) {
+      this.#patience.settleAt(here);
+      return hold(point, `${why}: requests were answered no sooner elsewhere, hold`);
+    }
+    const where = `${formatPoint(sooner.point)}, where it was ${formatMs(sooner.requestMs)}`;
+    return this.#moveTo(sooner.point, `${why}: back to ${where}`);
   }
 
   /** Nothing better is in sight: to the best point known. */
@@ -317,6 +342,7 @@ export class JointScaler implements Scaler {
 
   #renew(): void {
     this.#patience.renew();
+    this.#timeliness.forget();
     this.#readings.forgetFailures();
     this.#hasTriedBatch = false;
   }

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import type { OperatingPoint } from '../../operating-point.ts';
+import { makeSlo } from '../../slo.ts';
+import { summarizeLatencies } from '../../telemetry/latency-summary.ts';
+import { observationOf } from '../test-support.ts';
+import type { Observation } from '../scaler.ts';
+import { Timeliness } from './timeliness.ts';
+
+const short: OperatingPoint = { batchSize: 1, instances: 2 };
+const roomy: OperatingPoint = { batchSize: 3, instances: 2 };
+const any = () => true;
+
+function seen(point: OperatingPoint, requestMs: number): Observation {
+  return observationOf(point, makeSlo(5), {
+    latencyMs: 2,
+    requestLatency: summarizeLatencies([Float64Array.of(requestMs)], 0.95),
+  });
+}
+
+describe('Timeliness', () => {
+  it('names the point at which requests were answered soonest', () => {
+    const timeliness = new Timeliness();
+    timeliness.record(seen(roomy, 7));
+    timeliness.record(seen(short, 12));
+    expect(timeliness.soonerThan(short, any)).toEqual({ point: roomy, requestMs: 7 });
+    expect(timeliness.soonerThan(roomy, any)).toBeUndefined();
+  });
+
+  it('does not go for a small difference, nor where the engine cannot', () => {
+    const timeliness = new Timeliness();
+    timeliness.record(seen(roomy, 9.5));
+    timeliness.record(seen(short, 10));
+    expect(timeliness.soonerThan(short, any)).toBeUndefined();
+    timeliness.record(seen(short, 20));
+    expect(timeliness.soonerThan(short, any)).toBeDefined();
+    expect(timeliness.soonerThan(short, () => false)).toBeUndefined();
+  });
+
+  it('averages what one point shows over time, and forgets when the world changes', () => {
+    const timeliness = new Timeliness();
+    timeliness.record(seen(short, 10));
+    timeliness.record(seen(short, 20));
+    expect(timeliness.at(short)).toBe(15);
+    expect(timeliness.at(roomy)).toBeUndefined();
+    timeliness.forget();
+    expect(timeliness.at(short)).toBeUndefined();
+  });
+});
