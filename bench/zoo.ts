@@ -1,9 +1,8 @@
 /**
  * `npm run bench:zoo`: every image network of the zoo on the real engine, CPU, under DNNScaler and
  * Clipper at an SLO of five times its latency at (1,1), with images decoded inside the calls and
- * beside them. Goes on where it was cut off; `--quick` for a third of the time.
+ * beside them. Goes on where it was cut off; `--quick` for shorter runs.
  */
-import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { buildCached } from '../src/cli/open-model.ts';
 import { Interrupts } from '../src/cli/interrupt.ts';
@@ -24,13 +23,14 @@ import type { Approach } from '../src/scaling/scaler.ts';
 import { preprocessingModes } from '../src/serving/images-on-engine.ts';
 import type { RunResult } from '../src/serving/run-result.ts';
 import { formatMs, formatPerS, parseDurationMs } from '../src/units.ts';
+import { writeTextFile } from '../src/zoo/model-file.ts';
 import { findNetwork, zooNetworks } from '../src/zoo/registry.ts';
 import { ratio } from './harness.ts';
 
 const sloFactor = 5;
 const seed = 1;
 const scalers = ['dnnscaler', 'clipper'];
-/** Bounds of one run, by the speed of the network: 16 networks in about 25 minutes on 2 cores. */
+/** Bounds of one run, by the speed of the network; there are four for each network. */
 const bounds = {
   full: { shortestMs: 10_000, longestMs: 60_000 },
   quick: { shortestMs: 5_000, longestMs: 20_000 },
@@ -112,7 +112,7 @@ async function main(): Promise<void> {
   } finally {
     progress.end();
     interrupts.dispose();
-    if (rows.length > 0) report(rows);
+    if (rows.length > 0) await report(rows);
   }
 }
 
@@ -121,7 +121,7 @@ function wanted(): readonly string[] | undefined {
   return names;
 }
 
-function report(rows: readonly NetworkRow[]): void {
+async function report(rows: readonly NetworkRow[]): Promise<void> {
   const right = (heading: string) => ({ heading, align: 'right' }) as const;
   const table = renderTable(
     [
@@ -179,7 +179,7 @@ function report(rows: readonly NetworkRow[]): void {
       ),
     }));
     const content = { machine: machineSignature(), sloFactor, seed, figures };
-    writeFileSync(values.json, `${JSON.stringify(content, null, 2)}\n`);
+    await writeTextFile(values.json, `${JSON.stringify(content, null, 2)}\n`);
   }
 }
 

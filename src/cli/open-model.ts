@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Accuracy, AccuracyMeter } from '../datasets/accuracy.ts';
-import type { PreprocessingHint } from '../datasets/image-signature.ts';
+import type { PreprocessingHint, PreprocessingName } from '../datasets/image-signature.ts';
 import { preprocessingHints } from '../datasets/image-signature.ts';
 import { randomRow } from '../datasets/random-row.ts';
 import type { Engine } from '../engines/engine.ts';
@@ -116,7 +116,7 @@ async function feed(
 ): Promise<Fed> {
   const { input: folder, seed, labels, preprocessing: mode = 'pipelined' } = options;
   if (folder !== 'synthetic') {
-    const hint = hintFor(network, options);
+    const hint = hintFor(network, options.pipeline);
     return imagesOnEngine(engine, {
       ...{ folder, mode, seed, what: '--input' },
       ...(hint && { hint }),
@@ -130,9 +130,10 @@ async function feed(
   return { engine, source, accuracy: null };
 }
 
-function hintFor(
+/** The pipeline that was asked for, else that of a network of the zoo; undefined: not known. */
+export function hintFor(
   network: ZooNetwork | null,
-  { pipeline }: ModelCliOptions,
+  pipeline?: PreprocessingName,
 ): PreprocessingHint | undefined {
   if (pipeline !== undefined) return preprocessingHints[pipeline];
   return network?.image && imageHintOf(network.image);

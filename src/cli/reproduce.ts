@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { DnnScalerError, invalidArgument } from '../errors.ts';
@@ -18,6 +18,7 @@ import { resultsCsv, resultsJson } from '../experiments/result-files.ts';
 import { approachName } from '../experiments/why.ts';
 import { scalerForms } from '../scaling/create-scaler.ts';
 import { formatMs, formatPerS, formatShare } from '../units.ts';
+import { writeTextFile } from '../zoo/model-file.ts';
 import type { OnMachineCliOptions } from './reproduce-on-machine.ts';
 import {
   addOnMachineOptions,
@@ -100,7 +101,9 @@ async function run(options: ReproduceCliOptions): Promise<void> {
     'results.csv': resultsCsv(reproduction),
     'report.html': reportHtml(reproduction),
   };
-  for (const [name, text] of Object.entries(files)) await writeFile(join(options.out, name), text);
+  for (const [name, text] of Object.entries(files)) {
+    await writeTextFile(join(options.out, name), text);
+  }
   if (options.json === true) {
     process.stdout.write(files['results.json']);
     return;

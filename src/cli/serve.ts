@@ -12,9 +12,10 @@ import { FolderCatalog } from '../serving/models/folder-catalog.ts';
 import type { ModelCatalog } from '../serving/models/model-repository.ts';
 import type { ModelDefaults } from '../serving/models/spec.ts';
 import type { Power } from '../telemetry/power/open-power.ts';
+import type { ZooNetwork } from '../zoo/network.ts';
 import { findNetwork } from '../zoo/registry.ts';
 import { Interrupts, noteHungThread } from './interrupt.ts';
-import { buildCached, zooPrefix } from './open-model.ts';
+import { buildCached, hintFor, zooPrefix } from './open-model.ts';
 import type { EngineCliOptions, ObjectiveCliOptions } from './options.ts';
 import {
   addEngineOptions,
@@ -255,13 +256,17 @@ async function catalogOf(
   return { catalog, folders };
 }
 
-function zooModel(name: string, options: ServeCliOptions): NamedModel {
+/** Exported for the tests. */
+export function zooModel(
+  name: string,
+  options: Pick<ServeCliOptions, 'preprocessing'>,
+): NamedModel {
   const network = findNetwork(name);
   return {
     name: network.name,
     open: async () => ({
       modelPath: await buildCached(network, process.stderr.isTTY ? process.stderr : null),
-      preprocessing: chosenPreprocessing(options),
+      preprocessing: chosenPreprocessing(network, options),
       makeRow: (random) => network.makeRow(random),
     }),
   };
@@ -270,13 +275,16 @@ function zooModel(name: string, options: ServeCliOptions): NamedModel {
 function fileModel(path: string, options: ServeCliOptions): NamedModel {
   return {
     name: basename(path).replace(/\.onnx$/, ''),
-    open: () => Promise.resolve({ modelPath: path, preprocessing: chosenPreprocessing(options) }),
+    open: () =>
+      Promise.resolve({ modelPath: path, preprocessing: chosenPreprocessing(null, options) }),
   };
 }
 
-function chosenPreprocessing({ preprocessing }: ServeCliOptions) {
-  if (preprocessing === undefined || preprocessing === 'none') return preprocessing;
-  return preprocessingHints[preprocessing];
+function chosenPreprocessing(
+  network: ZooNetwork | null,
+  { preprocessing }: Pick<ServeCliOptions, 'preprocessing'>,
+) {
+  return preprocessing === 'none' ? preprocessing : hintFor(network, preprocessing);
 }
 
 async function tokenOf({ tokenFile }: ServeCliOptions): Promise<string | undefined> {

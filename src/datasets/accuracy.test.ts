@@ -63,7 +63,12 @@ describe('AccuracyMeter', () => {
   });
 
   it.each([
-    ['caltech256', [1], 1001, /Caltech-256's 257 classes, the model's outputs have 1001 values/],
+    [
+      'caltech256',
+      [1],
+      1001,
+      /Caltech-256's 257 classes, the model's outputs have 1001 FP32 values/,
+    ],
     ['imagenet', [undefined], 1001, /classes are not known \(--labels\)/],
     [null, [undefined], 1001, /tell no classes/],
     ['imagenet', [1], 1000, /no image with a known class was answered/],

@@ -82,5 +82,6 @@ function scoringOf(
   const output = sizes.findIndex((size) => offsetOf[size] !== undefined);
   const offset = offsetOf[sizes[output] ?? 0];
   if (offset !== undefined) return { output, offset };
-  return `the images are of ${title}'s ${classes} classes, the model's outputs have ${sizes.join(', ')} values`;
+  const received = outputs.map(({ datatype, dims }) => `${elementCount(dims)} ${datatype}`);
+  return `the images are of ${title}'s ${classes} classes, the model's outputs have ${received.join(', ')} values`;
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -125,6 +125,15 @@ describe('synthesizeDataset', () => {
     [{ layout: 'flat' }, /layout/],
   ] as const)('refuses %j', async (options, message) => {
     await expect(make(options)).rejects.toThrow(message);
+  });
+
+  it('ends with the error when an image in the middle cannot be written, and leaves none torn', async () => {
+    await mkdir(join(folder, 'ILSVRC2012_val_00000002.JPEG'));
+    const options = { dataset: 'imagenet', layout: 'flat', count: 8, intoUsed: true } as const;
+    await expect(make(options)).rejects.toThrow(/cannot be written/);
+    const names = await readdir(folder);
+    expect(names.filter((name) => name.startsWith('.unfinished'))).toEqual([]);
+    expect(names).not.toContain('synset_labels.txt');
   });
 
   it('says what is wrong with a place that cannot be written', async () => {

@@ -74,7 +74,10 @@ export async function synthesizeDataset(options: SynthesizeOptions): Promise<Syn
         written.add(plan, file.length);
         options.onProgress?.(written.images, count, path);
       });
-      const tracked = write.finally(() => pending.delete(tracked));
+      // One that failed stays, so that the next wait tells.
+      const tracked: Promise<void> = write.then(() => {
+        pending.delete(tracked);
+      });
       pending.add(tracked);
       // Also lets signals and timers in between two pictures.
       if (pending.size >= encodesInFlight) await Promise.race(pending);

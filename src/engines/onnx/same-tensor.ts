@@ -1,4 +1,5 @@
 import type { Datatype, TensorData } from '../../tensor/dtype.ts';
+import { halfToNumber } from '../../tensor/half.ts';
 
 /**
  * How far floating-point results may lie apart, relative to the largest of the tensor. Kernels
@@ -55,14 +56,4 @@ function sameExactly(a: TensorData, b: TensorData, step: number): boolean {
     if (a[i] !== b[i]) different += 1;
   }
   return different * 100 <= compared;
-}
-
-/** The value of a half-precision number from its 16 bits (IEEE 754 binary16). */
-export function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }

@@ -40,7 +40,14 @@ describe('StateFile', () => {
     expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({ results: { b: 1 } });
   });
 
-  it.each(['', 'no json', '[]', '{"settings":{}}'])(
+  it('does not take a file that cannot be read for one that is not there', async () => {
+    await expect(StateFile.open(folder, {})).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message: expect.stringContaining(`cannot read ${folder}`) as string,
+    });
+  });
+
+  it.each(['', 'no json', 'null', '[]', '{"settings":{}}', '{"settings":{},"results":null}'])(
     'refuses a file that holds %j',
     async (text) => {
       path = join(folder, 'runs.json');

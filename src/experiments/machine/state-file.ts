@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { DnnScalerError, toDnnScalerError } from '../../errors.ts';
+import { fileError } from '../../zoo/file-digest.ts';
+import { writeTextFile } from '../../zoo/model-file.ts';
 
 interface Content<T> {
   readonly settings: unknown;
@@ -31,15 +32,17 @@ export class StateFile<T> {
    */
   static async open<T>(path: string, settings: unknown, isFresh = false): Promise<StateFile<T>> {
     const empty = { settings, results: {} };
-    const text = isFresh ? undefined : await readFile(path, 'utf8').catch(() => undefined);
+    const text = isFresh ? undefined : await readIfThere(path);
     if (text === undefined) return new StateFile<T>(path, empty);
-    let found: Partial<Content<T>>;
+    let found: Partial<Content<T>> | null;
     try {
-      found = JSON.parse(text, revive) as Partial<Content<T>>;
+      found = JSON.parse(text, revive) as typeof found;
     } catch (error) {
       throw refusal(path, `is no JSON (${toDnnScalerError(error).message})`);
     }
-    if (typeof found.results !== 'object') throw refusal(path, 'holds no results of this command');
+    if (typeof found?.results !== 'object' || found.results === null) {
+      throw refusal(path, 'holds no results of this command');
+    }
     if (JSON.stringify(found.settings) !== JSON.stringify(settings)) {
       const differing = differences(found.settings, settings).join(', ');
       throw refusal(path, `holds results of other settings (${differing})`);
@@ -59,17 +62,17 @@ export class StateFile<T> {
   async put(key: string, result: T): Promise<void> {
     this.#results[key] = result;
     const content: Content<T> = { settings: this.#settings, results: this.#results };
-    try {
-      await mkdir(dirname(this.#path), { recursive: true });
-      const unfinished = `${this.#path}.${process.pid}.unfinished`;
-      await writeFile(unfinished, `${JSON.stringify(content, replace)}\n`);
-      await rename(unfinished, this.#path);
-    } catch (error) {
-      const why = toDnnScalerError(error).message;
-      throw new DnnScalerError('invalid-argument', `${this.#path} cannot be written: ${why}`, {
-        cause: error,
-      });
-    }
+    await writeTextFile(this.#path, `${JSON.stringify(content, replace)}\n`);
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    // What is there and cannot be read must not be written over.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw fileError(path, 'read', error);
   }
 }
 

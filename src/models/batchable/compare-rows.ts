@@ -1,4 +1,4 @@
-import { halfToNumber } from '../../engines/onnx/same-tensor.ts';
+import { halfToNumber } from '../../tensor/half.ts';
 import type { Datatype, TensorData } from '../../tensor/dtype.ts';
 
 /** One output of some rows, each as it came from a run of its own and as it came from a batch. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -78,10 +79,14 @@ async function copyOne(source: string, target: string): Promise<boolean> {
     throw invalidArgument('a file with weights', 'must not replace one of other content', target);
   }
   await inFolder(target, async () => {
-    const unfinished = `${target}.unfinished`;
+    const unfinished = `${target}.${randomUUID()}.unfinished`;
     await mkdir(dirname(target), { recursive: true });
-    await copyFile(source, unfinished, constants.COPYFILE_FICLONE);
-    await rename(unfinished, target);
+    try {
+      await copyFile(source, unfinished, constants.COPYFILE_FICLONE);
+      await rename(unfinished, target);
+    } finally {
+      await rm(unfinished, { force: true });
+    }
   });
   return true;
 }

@@ -1,3 +1,5 @@
+import { halfToNumber } from '../../tensor/half.ts';
+
 /** How a file keeps floating-point numbers. BF16 is the upper half of an FP32. */
 export type FloatFormat = 'FP16' | 'BF16' | 'FP32' | 'FP64';
 
@@ -49,14 +51,4 @@ export function toFloat32(bytes: Uint8Array, format: FloatFormat): Float32Array 
       for (let i = 0; i < length; i += 1) floats[i] = halfToNumber(view.getUint16(2 * i, true));
       return floats;
   }
-}
-
-/** IEEE 754 half precision: a sign, 5 bits of exponent with a bias of 15, 10 bits of fraction. */
-function halfToNumber(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
