@@ -40,7 +40,7 @@ export interface FileReport extends ParameterCounts {
   readonly nodes: number;
   /** Calls by operator, the most frequent first. */
   readonly operators: Readonly<Record<string, number>>;
-  /** For one row, rounded; null when a run has no known part of a row. */
+  /** For one row, rounded. */
   readonly multiplyAdds: number;
   /** What is not among them, in sentences for people. Empty when everything was counted. */
   readonly multiplyAddsNotCounted: readonly string[];

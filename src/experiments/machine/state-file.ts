@@ -34,7 +34,10 @@ export class StateFile<T> {
     const empty = { settings, results: {} };
     const text = isFresh ? undefined : await readIfThere(path);
     if (text === undefined) return new StateFile<T>(path, empty);
-    let found: Partial<Content<T>> | null;
+    let found: {
+      readonly settings?: unknown;
+      readonly results?: Content<T>['results'] | null;
+    } | null;
     try {
       found = JSON.parse(text, revive) as typeof found;
     } catch (error) {
