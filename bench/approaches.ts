@@ -1,14 +1,12 @@
 /** Batching against Multi-Tenancy for every network at hand: the answer depends on the network. */
-import { systemClock } from '../src/clock.ts';
 import type { OnnxEngine } from '../src/engines/onnx/onnx-engine.ts';
 import { Profiler } from '../src/scaling/profiler.ts';
 import type { ProfileReport } from '../src/scaling/scaler.ts';
-import { runSweep } from '../src/serving/sweep.ts';
 import type { Row } from '../src/tensor/row.ts';
 import { formatPerS } from '../src/units.ts';
-import { syntheticSource } from '../src/workload/row-source.ts';
 import type { BenchReport } from './harness.ts';
 import { isMain, median, ratio, runBenches } from './harness.ts';
+import { measurePoints } from './measure.ts';
 import { benchModels, withEngine } from './models.ts';
 
 const rounds = 3;
@@ -58,15 +56,8 @@ export async function approaches(): Promise<BenchReport> {
 
 async function profile(engine: OnnxEngine, rows: readonly Row[]): Promise<ProfileReport> {
   const profiler = new Profiler(engine.limits);
-  const source = syntheticSource((index) => rows[index % rows.length] as Row);
-  const { points } = profiler;
-  for (const observation of await runSweep({
-    engine,
-    source,
-    clock: systemClock,
-    points,
-    pointMs,
-  })) {
+  const measured = await measurePoints(engine, rows, profiler.points, { pointMs });
+  for (const observation of measured) {
     profiler.record(observation);
   }
   return profiler.report();

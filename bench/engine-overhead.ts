@@ -3,14 +3,13 @@ import { Worker } from 'node:worker_threads';
 import { systemClock } from '../src/clock.ts';
 import type { OnnxEngine } from '../src/engines/onnx/onnx-engine.ts';
 import type { OperatingPoint } from '../src/operating-point.ts';
-import { runSweep } from '../src/serving/sweep.ts';
 import type { NumericDatatype } from '../src/tensor/dtype.ts';
 import { arrays } from '../src/tensor/dtype.ts';
 import type { Row } from '../src/tensor/row.ts';
 import { formatMs, formatPerS } from '../src/units.ts';
-import { syntheticSource } from '../src/workload/row-source.ts';
 import type { BenchReport } from './harness.ts';
 import { isMain, median, ratio, runBenches } from './harness.ts';
+import { measurePoints } from './measure.ts';
 import type { BenchModel } from './models.ts';
 import { benchModel, withEngine } from './models.ts';
 
@@ -111,15 +110,8 @@ async function ours(
   point: OperatingPoint,
 ): Promise<{ point: OperatingPoint; perS: number; mainThreadMsPerRow: number }> {
   const before = performance.eventLoopUtilization();
-  const source = syntheticSource((index) => rows[index % rows.length] as Row);
   const startMs = systemClock.nowMs();
-  const [observation] = await runSweep({
-    engine,
-    source,
-    clock: systemClock,
-    points: [point],
-    pointMs: roundMs,
-  });
+  const [observation] = await measurePoints(engine, rows, [point], { pointMs: roundMs });
   if (observation === undefined) throw new Error('nothing was measured');
   const busyMs =
     performance.eventLoopUtilization(before).utilization * (systemClock.nowMs() - startMs);

@@ -5,21 +5,19 @@ import { estimatorFor } from '../src/estimation/index.ts';
 import type { OperatingPoint } from '../src/operating-point.ts';
 import { formatPoint } from '../src/operating-point.ts';
 import { createScaler } from '../src/scaling/create-scaler.ts';
-import type { Observation } from '../src/scaling/scaler.ts';
 import type { RunResult } from '../src/serving/run-result.ts';
-import { runSweep } from '../src/serving/sweep.ts';
 import { runTrial } from '../src/serving/trial.ts';
 import type { Slo } from '../src/slo.ts';
-import { formatSlo, makeSlo } from '../src/slo.ts';
+import { formatSlo } from '../src/slo.ts';
 import type { Row } from '../src/tensor/row.ts';
 import { formatPerS } from '../src/units.ts';
-import { syntheticSource } from '../src/workload/row-source.ts';
 import type { BenchReport } from './harness.ts';
 import { isMain, ratio, runBenches } from './harness.ts';
+import { measurePoints, rankWithin, sloOf, sourceOf } from './measure.ts';
 import { benchModel, withEngine } from './models.ts';
 
 const runMs = 40_000;
-const pointMs = 1500;
+const policy = { pointMs: 1500, pointCalls: 20 };
 const target = 0.9;
 
 /** SLOs as multiples of the latency at (1,1), so that they mean the same on any machine. */
@@ -41,8 +39,8 @@ export async function runAgainstSweep(): Promise<BenchReport> {
       await withEngine(benchModel(model), {}, async (engine, rows) => {
         const slo = await sloAt(engine, rows, sloFactor);
         const result = await run(engine, rows, slo);
-        const swept = await sweep(engine, rows, pointsOf(result, engine));
-        const best = bestWithin(swept, slo);
+        const swept = await measurePoints(engine, rows, pointsOf(result, engine), policy);
+        const best = rankWithin(swept, slo)[0];
         return {
           model,
           slo,
@@ -88,24 +86,14 @@ export async function runAgainstSweep(): Promise<BenchReport> {
 }
 
 async function sloAt(engine: OnnxEngine, rows: readonly Row[], factor: number): Promise<Slo> {
-  const [base] = await sweep(engine, rows, [{ batchSize: 1, instances: 1 }]);
-  const limitMs = (base?.requestLatency.p50Ms ?? Number.NaN) * factor;
-  return makeSlo(Number(limitMs.toPrecision(2)));
+  const [base] = await measurePoints(engine, rows, [{ batchSize: 1, instances: 1 }], policy);
+  return sloOf(base?.requestLatency.p50Ms ?? Number.NaN, factor);
 }
 
 function run(engine: OnnxEngine, rows: readonly Row[], slo: Slo): Promise<RunResult> {
   const scaler = createScaler('auto', { limits: engine.limits, estimate: estimatorFor() });
   const source = sourceOf(rows);
   return runTrial({ engine, scaler, slo, source, clock: systemClock, durationMs: runMs });
-}
-
-function sweep(
-  engine: OnnxEngine,
-  rows: readonly Row[],
-  points: readonly OperatingPoint[],
-): Promise<readonly Observation[]> {
-  const source = sourceOf(rows);
-  return runSweep({ engine, source, clock: systemClock, points, pointMs, pointCalls: 20 });
 }
 
 function pointsOf(result: RunResult, engine: OnnxEngine): readonly OperatingPoint[] {
@@ -117,20 +105,6 @@ function pointsOf(result: RunResult, engine: OnnxEngine): readonly OperatingPoin
       .map((batchSize) => ({ batchSize, instances: 1 }));
   }
   return Array.from({ length: maxInstances }, (_, i) => ({ batchSize: 1, instances: i + 1 }));
-}
-
-function bestWithin(swept: readonly Observation[], slo: Slo): Observation | undefined {
-  return swept
-    .filter(({ requestLatency }) => requestLatency.atPercentileMs <= slo.limitMs)
-    .reduce<Observation | undefined>(
-      (best, other) =>
-        best === undefined || other.throughputPerS > best.throughputPerS ? other : best,
-      undefined,
-    );
-}
-
-function sourceOf(rows: readonly Row[]): ReturnType<typeof syntheticSource<Row>> {
-  return syntheticSource((index) => rows[index % rows.length] as Row);
 }
 
 if (isMain(import.meta.url)) await runBenches([runAgainstSweep]);

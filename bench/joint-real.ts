@@ -1,0 +1,232 @@
+/**
+ * `npm run bench:joint`: both knobs on this machine's engine. The point that the joint scaler settles
+ * at, measured against the best of a sweep of both knobs and the best of each knob alone; `--json FILE`.
+ */
+import { systemClock } from '../src/clock.ts';
+import type { OnnxEngine } from '../src/engines/onnx/onnx-engine.ts';
+import { estimatorFor } from '../src/estimation/index.ts';
+import type { OperatingPoint } from '../src/operating-point.ts';
+import { formatPoint, sameKnobs } from '../src/operating-point.ts';
+import { createScaler } from '../src/scaling/create-scaler.ts';
+import type { Observation } from '../src/scaling/scaler.ts';
+import type { RunResult } from '../src/serving/run-result.ts';
+import { runTrial } from '../src/serving/trial.ts';
+import type { Slo } from '../src/slo.ts';
+import { formatSlo } from '../src/slo.ts';
+import type { Row } from '../src/tensor/row.ts';
+import { formatMs, formatPerS } from '../src/units.ts';
+import type { BenchReport } from './harness.ts';
+import { isMain, median, ratio, runBenches } from './harness.ts';
+import { sweepBothKnobs, sweepBetween } from './joint-sweep.ts';
+import { measurePoints, rankWithin, sloOf, sourceOf } from './measure.ts';
+import { benchModel, withEngine } from './models.ts';
+
+/** A convolutional network, one of fully connected layers, and a tiny one. */
+const networks = ['mobilenet_v1_100', 'multvae_ml20m', 'mobilenet_v1_025'];
+const sloFactors = [10, 3];
+const target = 0.95;
+
+const runMs = 22_000;
+const rounds = 5;
+const roundPolicy = { pointMs: 900, pointCalls: 8 };
+/** So many of the swept points are measured again: the best of one short look may be luck. */
+const contenders = 3;
+
+/** A point measured once in each round. */
+interface Remeasured {
+  readonly point: OperatingPoint;
+  readonly perS: readonly number[];
+  readonly medianPerS: number;
+  /** Median over the rounds of the latency at the SLO's percentile. */
+  readonly controlledMs: number;
+  readonly held: boolean;
+}
+
+export interface JointFigures {
+  readonly model: string;
+  readonly sloFactor: number;
+  readonly slo: Slo;
+  readonly decisions: number;
+  /** From the start until the last change of the point took effect. */
+  readonly settlingMs: number;
+  readonly steady: boolean;
+  readonly sweptPoints: number;
+  readonly sweepMs: number;
+  readonly joint: Remeasured;
+  /** Of the points swept, the best that held the SLO when measured again; null for none. */
+  readonly best: Remeasured | null;
+  /** The same of those with one instance or batch 1. */
+  readonly betterKnob: Remeasured | null;
+  /** Medians over the rounds of the throughputs' ratios. */
+  readonly jointOverBest: number;
+  readonly jointOverKnob: number;
+  readonly bestOverKnob: number;
+  readonly changes: RunResult['changes'];
+  readonly remeasured: readonly Remeasured[];
+}
+
+export async function jointReal(): Promise<BenchReport> {
+  const figures: JointFigures[] = [];
+  for (const name of networks) {
+    figures.push(...(await withEngine(benchModel(name), {}, (e, rows) => study(name, e, rows))));
+  }
+  return {
+    title: 'Both knobs at once on this machine: the joint scaler against a sweep of both',
+    about:
+      `SLOs of ${sloFactors.join(' and ')} times the latency at (1,1). Where joint settled in ${runMs / 1000} s, the ${contenders} best\n` +
+      `points of the sweep and the best of each knob alone, measured again in ${rounds} interleaved rounds:\n` +
+      `median ratios of throughput; target ${ratio(target)} of the best. "both" is the best over the better knob.`,
+    columns: [
+      { heading: 'network' },
+      { heading: 'SLO' },
+      { heading: 'joint' },
+      { heading: 'rows', align: 'right' },
+      { heading: 'p95', align: 'right' },
+      { heading: 'best of the sweep' },
+      { heading: 'joint/best', align: 'right' },
+      { heading: 'better knob' },
+      { heading: 'joint/knob', align: 'right' },
+      { heading: 'both', align: 'right' },
+      { heading: 'decisions', align: 'right' },
+      { heading: 'after', align: 'right' },
+      { heading: 'sweep', align: 'right' },
+    ],
+    rows: figures.map((row) => [
+      row.model,
+      `${formatSlo(row.slo)} (${row.sloFactor}x)`,
+      shortPoint(row.joint.point),
+      formatPerS(row.joint.medianPerS),
+      `${formatMs(row.joint.controlledMs)}${row.joint.held ? '' : ' over'}`,
+      shortPoint(row.best?.point),
+      ratio(row.jointOverBest),
+      shortPoint(row.betterKnob?.point),
+      ratio(row.jointOverKnob),
+      ratio(row.bestOverKnob),
+      `${row.decisions}${row.steady ? '' : ', unsettled'}`,
+      formatMs(row.settlingMs),
+      `${row.sweptPoints} in ${formatMs(row.sweepMs)}`,
+    ]),
+    figures,
+  };
+}
+
+/** One sweep serves all SLOs: each adds the points near where it cuts the grid. */
+async function study(
+  model: string,
+  engine: OnnxEngine,
+  rows: readonly Row[],
+): Promise<readonly JointFigures[]> {
+  const [base] = await measurePoints(engine, rows, [{ batchSize: 1, instances: 1 }], roundPolicy);
+  const baseMs = base?.requestLatency.p50Ms ?? Number.NaN;
+  const startMs = systemClock.nowMs();
+  const grid = await sweepBothKnobs(engine, rows, sloOf(baseMs, Math.max(...sloFactors)));
+  const gridMs = systemClock.nowMs() - startMs;
+  const figures: JointFigures[] = [];
+  for (const sloFactor of sloFactors) {
+    const slo = sloOf(baseMs, sloFactor);
+    const betweenMs = systemClock.nowMs();
+    const swept = [...grid, ...(await sweepBetween(engine, rows, slo, grid))];
+    const sweepMs = gridMs + systemClock.nowMs() - betweenMs;
+    const result = await runJoint(engine, rows, slo);
+    const points = pointsToCompare(result.operatingPoint, swept, slo);
+    const remeasured = await remeasure(engine, rows, slo, points);
+    figures.push({
+      model,
+      sloFactor,
+      slo,
+      decisions: result.decisionsToSteady,
+      settlingMs: result.changes.at(-1)?.timeMs ?? Number.NaN,
+      steady: result.steady,
+      sweptPoints: swept.length,
+      sweepMs,
+      ...compare(result.operatingPoint, swept, remeasured),
+      changes: result.changes,
+      remeasured,
+    });
+  }
+  return figures;
+}
+
+function runJoint(engine: OnnxEngine, rows: readonly Row[], slo: Slo): Promise<RunResult> {
+  const scaler = createScaler('joint', { limits: engine.limits, estimate: estimatorFor() });
+  const source = sourceOf(rows);
+  return runTrial({ engine, scaler, slo, source, clock: systemClock, durationMs: runMs });
+}
+
+/** Joint's point first; no point twice. */
+function pointsToCompare(
+  joint: OperatingPoint,
+  swept: readonly Observation[],
+  slo: Slo,
+): readonly OperatingPoint[] {
+  const ranked = rankWithin(swept, slo).map(({ point }) => point);
+  const batching = ranked.find(({ instances }) => instances === 1);
+  const multiTenancy = ranked.find(({ batchSize }) => batchSize === 1);
+  const all = [joint, ...ranked.slice(0, contenders), batching, multiTenancy].filter(
+    (point) => point !== undefined,
+  );
+  return all.filter((point, at) => all.findIndex((other) => sameKnobs(point, other)) === at);
+}
+
+/** Rounds alternate in direction, so that no point always follows the same one. */
+async function remeasure(
+  engine: OnnxEngine,
+  rows: readonly Row[],
+  slo: Slo,
+  points: readonly OperatingPoint[],
+): Promise<readonly Remeasured[]> {
+  const seen = points.map((): Observation[] => []);
+  for (let round = 0; round < rounds; round += 1) {
+    const order = points.map((_, at) => (round % 2 === 0 ? at : points.length - 1 - at));
+    const inOrder = order.map((at) => points[at] as OperatingPoint);
+    const observations = await measurePoints(engine, rows, inOrder, roundPolicy);
+    observations.forEach((observation, i) => seen[order[i] as number]?.push(observation));
+  }
+  return points.map((point, at) => {
+    const own = seen[at] as Observation[];
+    const perS = own.map(({ throughputPerS }) => throughputPerS);
+    const controlledMs = median(own.map(({ requestLatency }) => requestLatency.atPercentileMs));
+    const held = controlledMs <= slo.limitMs;
+    return { point, perS, medianPerS: median(perS), controlledMs, held };
+  });
+}
+
+/** Joint's own point is among the sweep's where the sweep came by it. */
+function compare(
+  jointPoint: OperatingPoint,
+  swept: readonly Observation[],
+  remeasured: readonly Remeasured[],
+): Pick<
+  JointFigures,
+  'joint' | 'best' | 'betterKnob' | 'jointOverBest' | 'jointOverKnob' | 'bestOverKnob'
+> {
+  const joint = remeasured.find(({ point }) => sameKnobs(point, jointPoint)) as Remeasured;
+  const ranked = remeasured
+    .filter(({ held, point }) => held && swept.some((other) => sameKnobs(point, other.point)))
+    .sort((a, b) => b.medianPerS - a.medianPerS);
+  const best = ranked[0] ?? null;
+  const betterKnob =
+    ranked.find(({ point }) => point.instances === 1 || point.batchSize === 1) ?? null;
+  return {
+    joint,
+    best,
+    betterKnob,
+    jointOverBest: ratioOf(joint, best),
+    jointOverKnob: ratioOf(joint, betterKnob),
+    bestOverKnob: ratioOf(best, betterKnob),
+  };
+}
+
+/** Median of the rounds' ratios; NaN without one of them. */
+function ratioOf(a: Remeasured | null, b: Remeasured | null): number {
+  if (a === null || b === null) return Number.NaN;
+  return median(a.perS.map((perS, round) => perS / (b.perS[round] as number)));
+}
+
+function shortPoint(point: OperatingPoint | undefined): string {
+  return point === undefined
+    ? 'none'
+    : formatPoint({ batchSize: point.batchSize, instances: point.instances });
+}
+
+if (isMain(import.meta.url)) await runBenches([jointReal]);
