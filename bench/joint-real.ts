@@ -14,11 +14,11 @@ import { runTrial } from '../src/serving/trial.ts';
 import type { Slo } from '../src/slo.ts';
 import { formatSlo } from '../src/slo.ts';
 import type { Row } from '../src/tensor/row.ts';
-import { formatMs, formatPerS } from '../src/units.ts';
+import { formatMs, formatPerS, formatShare } from '../src/units.ts';
 import type { BenchReport } from './harness.ts';
 import { isMain, median, ratio, runBenches } from './harness.ts';
-import { sweepBothKnobs, sweepBetween } from './joint-sweep.ts';
-import { measurePoints, rankWithin, sloOf, sourceOf } from './measure.ts';
+import { mayHold, sweepBetween, sweepBothKnobs } from './joint-sweep.ts';
+import { measurePoints, rank, rankWithin, sloOf, sourceOf } from './measure.ts';
 import { benchModel, withEngine } from './models.ts';
 
 /** A convolutional network, one of fully connected layers, and a tiny one. */
@@ -26,9 +26,9 @@ const networks = ['mobilenet_v1_100', 'multvae_ml20m', 'mobilenet_v1_025'];
 const sloFactors = [10, 3];
 const target = 0.95;
 
-const runMs = 22_000;
+const runMs = 25_000;
 const rounds = 5;
-const roundPolicy = { pointMs: 900, pointCalls: 8 };
+const roundPolicy = { pointMs: 700, pointCalls: 8 };
 /** So many of the swept points are measured again: the best of one short look may be luck. */
 const contenders = 3;
 
@@ -46,9 +46,11 @@ export interface JointFigures {
   readonly model: string;
   readonly sloFactor: number;
   readonly slo: Slo;
+  /** Changes of the operating point in the whole run. */
   readonly decisions: number;
   /** From the start until the last change of the point took effect. */
   readonly settlingMs: number;
+  /** False when the point was still changing near the end of the run. */
   readonly steady: boolean;
   readonly sweptPoints: number;
   readonly sweepMs: number;
@@ -75,7 +77,8 @@ export async function jointReal(): Promise<BenchReport> {
     about:
       `SLOs of ${sloFactors.join(' and ')} times the latency at (1,1). Where joint settled in ${runMs / 1000} s, the ${contenders} best\n` +
       `points of the sweep and the best of each knob alone, measured again in ${rounds} interleaved rounds:\n` +
-      `median ratios of throughput; target ${ratio(target)} of the best. "both" is the best over the better knob.`,
+      `median ratios of throughput among those that held the SLO; target ${ratio(target)} of the best. "±" is the\n` +
+      `spread of the rounds, which is the machine's; "both" is the best over the better knob.`,
     columns: [
       { heading: 'network' },
       { heading: 'SLO' },
@@ -95,15 +98,15 @@ export async function jointReal(): Promise<BenchReport> {
       row.model,
       `${formatSlo(row.slo)} (${row.sloFactor}x)`,
       shortPoint(row.joint.point),
-      formatPerS(row.joint.medianPerS),
+      `${formatPerS(row.joint.medianPerS)} ±${formatShare(halfRange(row.joint))}`,
       `${formatMs(row.joint.controlledMs)}${row.joint.held ? '' : ' over'}`,
       shortPoint(row.best?.point),
       ratio(row.jointOverBest),
       shortPoint(row.betterKnob?.point),
       ratio(row.jointOverKnob),
       ratio(row.bestOverKnob),
-      `${row.decisions}${row.steady ? '' : ', unsettled'}`,
-      formatMs(row.settlingMs),
+      String(row.decisions),
+      row.steady ? formatMs(row.settlingMs) : 'still moving',
       `${row.sweptPoints} in ${formatMs(row.sweepMs)}`,
     ]),
     figures,
@@ -134,7 +137,7 @@ async function study(
       model,
       sloFactor,
       slo,
-      decisions: result.decisionsToSteady,
+      decisions: result.changes.length - 1,
       settlingMs: result.changes.at(-1)?.timeMs ?? Number.NaN,
       steady: result.steady,
       sweptPoints: swept.length,
@@ -153,19 +156,36 @@ function runJoint(engine: OnnxEngine, rows: readonly Row[], slo: Slo): Promise<R
   return runTrial({ engine, scaler, slo, source, clock: systemClock, durationMs: runMs });
 }
 
-/** Joint's point first; no point twice. */
+/**
+ * Joint's point, the best points of the sweep and the best of each knob, no point twice: those that
+ * may hold the SLO, and of those that did when swept the first, should the others turn out not to.
+ */
 function pointsToCompare(
   joint: OperatingPoint,
   swept: readonly Observation[],
   slo: Slo,
 ): readonly OperatingPoint[] {
-  const ranked = rankWithin(swept, slo).map(({ point }) => point);
-  const batching = ranked.find(({ instances }) => instances === 1);
-  const multiTenancy = ranked.find(({ batchSize }) => batchSize === 1);
-  const all = [joint, ...ranked.slice(0, contenders), batching, multiTenancy].filter(
-    (point) => point !== undefined,
-  );
+  const all = [joint];
+  const add = (from: readonly Observation[], count: number): void => {
+    all.push(...from.slice(0, count).map(({ point }) => point));
+  };
+  const likely = rank(swept, (observation) => mayHold(observation, slo));
+  const seen = rankWithin(swept, slo);
+  add(likely, contenders);
+  add(seen, 1);
+  for (const isOfKnob of [isBatching, isMultiTenancy]) {
+    add(likely.filter(isOfKnob), 1);
+    add(seen.filter(isOfKnob), 1);
+  }
   return all.filter((point, at) => all.findIndex((other) => sameKnobs(point, other)) === at);
+}
+
+function isBatching({ point }: { readonly point: OperatingPoint }): boolean {
+  return point.instances === 1;
+}
+
+function isMultiTenancy({ point }: { readonly point: OperatingPoint }): boolean {
+  return point.batchSize === 1;
 }
 
 /** Rounds alternate in direction, so that no point always follows the same one. */
@@ -205,8 +225,7 @@ function compare(
     .filter(({ held, point }) => held && swept.some((other) => sameKnobs(point, other.point)))
     .sort((a, b) => b.medianPerS - a.medianPerS);
   const best = ranked[0] ?? null;
-  const betterKnob =
-    ranked.find(({ point }) => point.instances === 1 || point.batchSize === 1) ?? null;
+  const betterKnob = ranked.find((one) => isBatching(one) || isMultiTenancy(one)) ?? null;
   return {
     joint,
     best,
@@ -221,6 +240,11 @@ function compare(
 function ratioOf(a: Remeasured | null, b: Remeasured | null): number {
   if (a === null || b === null) return Number.NaN;
   return median(a.perS.map((perS, round) => perS / (b.perS[round] as number)));
+}
+
+/** How far the rounds lie apart, as a share of the median: ratios closer to 1 than that say little. */
+function halfRange({ perS, medianPerS }: Remeasured): number {
+  return (Math.max(...perS) - Math.min(...perS)) / (2 * medianPerS);
 }
 
 function shortPoint(point: OperatingPoint | undefined): string {

@@ -4,13 +4,15 @@ import type { KnobLimits, OperatingPoint } from '../src/operating-point.ts';
 import type { Observation } from '../src/scaling/scaler.ts';
 import type { Slo } from '../src/slo.ts';
 import type { Row } from '../src/tensor/row.ts';
-import { holds, measurePoints } from './measure.ts';
+import { measurePoints } from './measure.ts';
 
 const policy = { pointMs: 700, pointCalls: 8 };
+/** With a median call up to this share of the limit a longer look may find that a point holds it. */
+const promising = 0.85;
 /** A median call this many times the limit: larger batches only take longer. */
 const farOver = 1.2;
 const largestBatch = 128;
-/** Points looked at between two batch sizes of the grid, one of which holds the SLO. */
+/** Points looked at between two batch sizes of the grid, only the smaller of which is promising. */
 const between = [0.25, 0.5, 0.75];
 
 /** Batch sizes 1, 2, 4 up to 128 at every count of instances, until far over the SLO. */
@@ -47,7 +49,7 @@ export async function sweepBetween(
   const points: OperatingPoint[] = [];
   for (const instances of new Set(grid.map(({ point }) => point.instances))) {
     const own = grid.filter(({ point }) => point.instances === instances);
-    const first = own.findIndex((observation) => !holds(observation, slo));
+    const first = own.findIndex((observation) => !mayHold(observation, slo));
     const lower = own[first - 1]?.point.batchSize;
     const upper = own[first]?.point.batchSize;
     if (lower === undefined || upper === undefined) continue;
@@ -57,6 +59,11 @@ export async function sweepBetween(
     }
   }
   return points.length === 0 ? [] : measurePoints(engine, rows, points, policy);
+}
+
+/** A short look's percentile is a matter of one or two calls; its median is not. */
+export function mayHold({ requestLatency }: Observation, slo: Slo): boolean {
+  return requestLatency.p50Ms <= promising * slo.limitMs;
 }
 
 function batchSizes({ minBatchSize, maxBatchSize }: KnobLimits): readonly number[] {

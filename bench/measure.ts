@@ -36,13 +36,15 @@ export function sloOf(latencyMs: number, factor: number): Slo {
   return makeSlo(Number((latencyMs * factor).toPrecision(2)));
 }
 
-export function holds({ requestLatency }: Observation, slo: Slo): boolean {
-  return requestLatency.atPercentileMs <= slo.limitMs;
-}
-
 /** What held the SLO where it was measured, the highest throughput first. */
 export function rankWithin(swept: readonly Observation[], slo: Slo): readonly Observation[] {
-  return swept
-    .filter((observation) => holds(observation, slo))
-    .sort((a, b) => b.throughputPerS - a.throughputPerS);
+  return rank(swept, ({ requestLatency }) => requestLatency.atPercentileMs <= slo.limitMs);
+}
+
+/** The observations that `fits` accepts, the highest throughput first. */
+export function rank(
+  swept: readonly Observation[],
+  fits: (observation: Observation) => boolean,
+): readonly Observation[] {
+  return swept.filter(fits).sort((a, b) => b.throughputPerS - a.throughputPerS);
 }
