@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { afterEach, beforeAll, afterAll, describe, expect, it, vi } from 'vitest';
+import { formatPoint } from '../operating-point.ts';
 import type { RunResult } from '../serving/run-result.ts';
 import type { Oracle } from '../simulator/oracle.ts';
 import { planCommand } from './plan.ts';
@@ -43,6 +44,34 @@ async function runCli(make: () => Command, ...args: string[]) {
 
 const simulate = (...args: string[]) => runCli(simulateCommand, ...args);
 type Report = RunResult & { readonly oracle: Oracle | null };
+
+describe('dnnscaler simulate --plot', () => {
+  const run = [a100, '--network', 'resnet50', '--slo', '50ms', '--duration', '20s'];
+  const joint = [...run, '--noise', '0.05', '--scaler', 'joint', '--json'];
+
+  it.each(['html', 'svg'])(
+    'draws the path taken and the oracle into a file: .%s',
+    async (ending) => {
+      const file = join(folder, `path.${ending}`);
+      const { out } = await simulate(...joint, '--plot', file);
+      const { windows } = JSON.parse(out) as Report;
+      const text = readFileSync(file, 'utf8');
+      expect(text).toMatch(ending === 'svg' ? /^<svg / : /^<!doctype html>/);
+      const visited = windows.filter(
+        ({ point }, i) =>
+          i === 0 || formatPoint(point) !== formatPoint(windows[i - 1]?.point ?? point),
+      ).length;
+      expect(text).toContain(`joint visited ${visited} points and ended at`);
+      expect(text).toMatch(/the oracle(?:'|&#39;|&#x27;|&apos;)s point: batch 62 x 2 instances/);
+    },
+  );
+
+  it('refuses an ending that it does not know, and says why a file cannot be written', async () => {
+    await expect(simulate(...joint, '--plot', 'path.png')).rejects.toThrow(/\.html or \.svg/);
+    const nowhere = join(folder, 'no-such-folder', 'path.svg');
+    await expect(simulate(...joint, '--plot', nowhere)).rejects.toThrow(/plot cannot be written/);
+  });
+});
 
 describe('dnnscaler simulate', () => {
   const common = [a100, '--network', 'resnet50', '--duration', '30s', '--noise', '0.05', '--json'];

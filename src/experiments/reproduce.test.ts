@@ -146,6 +146,26 @@ describe('reproduce', () => {
   });
 });
 
+describe('the surfaces of some jobs', () => {
+  it('are drawn with the path of each scaler, joint among them, and the best point', async () => {
+    const reproduction = await reproduce({ tables, jobs: pick(29) });
+    const [surface] = reproduction.surfaces;
+    const { best, cells, paths } = surface?.figure ?? { best: null, cells: [], paths: [] };
+    expect(paths.map(({ scaler }) => scaler)).toEqual(['clipper', 'dnnscaler', 'joint']);
+    expect(cells.filter(({ holdsSlo }) => holdsSlo)).not.toHaveLength(0);
+    const page = reportHtml(reproduction);
+    expect(page).toContain('Where the scalers went');
+    expect(page).toMatch(/joint visited \d+ points and ended at/);
+    const instances = best?.instances === 1 ? 'instance' : 'instances';
+    expect(page).toContain(
+      `the oracle's point: batch ${best?.batchSize} x ${best?.instances} ${instances}`.replace(
+        "'",
+        '&#39;',
+      ),
+    );
+  });
+});
+
 describe('what may decide', () => {
   it('is never the approach that the seed chose: permuting it changes no decision', async () => {
     const jobs = pick(10, 11, 29, 25);

@@ -15,6 +15,8 @@ import { estimatorWithout } from './estimator-without.ts';
 import type { PaperJob } from './paper-jobs.ts';
 import type { JobConditions, ScalerOutcome } from './run-job.ts';
 import { outcomeOf, runJob } from './run-job.ts';
+import { figureOfSurface } from './report/surface-figure.ts';
+import type { SurfaceFigure } from './report/surface-chart.ts';
 import type { SloStepRun } from './slo-step.ts';
 import { runSloStep } from './slo-step.ts';
 import { marginOf, whyDifferent } from './why.ts';
@@ -55,6 +57,8 @@ export interface Reproduction {
   /** The time series of the main comparison, by job. */
   readonly series: ReadonlyMap<number, JobSeries>;
   readonly sloSteps: readonly JobSloSteps[];
+  /** Some jobs' surfaces with the paths of the scalers and of `joint`; none on a real machine. */
+  readonly surfaces: readonly JobSurface[];
   /** What a reader should know, in sentences. */
   readonly notes: readonly string[];
 }
@@ -76,6 +80,16 @@ export interface JobSloSteps {
   readonly dataset: string;
   readonly runs: readonly SloStepRun[];
 }
+
+export interface JobSurface {
+  readonly job: number;
+  readonly network: string;
+  readonly dataset: string;
+  readonly figure: SurfaceFigure;
+}
+
+/** Surfaces are kept of so many jobs: as many more say little that is new. */
+const surfacesKept = 4;
 
 /**
  * Runs the jobs: per job and scaler once with serial and once with pipelined preprocessing, once
@@ -103,7 +117,9 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
   const seedControl: JobResult[] = [];
   const series = new Map<number, JobSeries>();
   const sloSteps: JobSloSteps[] = [];
-  for (const job of jobs) {
+  const surfaces: JobSurface[] = [];
+  const everySo = Math.ceil(jobs.length / surfacesKept);
+  for (const [index, job] of jobs.entries()) {
     const curves = p40.curvesOf(job.network, job.dataset);
     const conditions: JobConditions = {
       slo: makeSlo(job.sloMs),
@@ -144,7 +160,14 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
       const what = label(`${scaler}, SLO steps`);
       runs.push(await step(what, () => runSloStep(surface, scaler, conditions)));
     }
-    sloSteps.push({ job: job.job, network: job.network, dataset: job.dataset, runs });
+    const { network, dataset } = job;
+    sloSteps.push({ job: job.job, network, dataset, runs });
+    if (index % everySo === 0) {
+      const paths = { ...serialRuns };
+      paths.joint ??= await runJob(surface, 'joint', conditions);
+      const figure = figureOfSurface(surface, conditions.slo, noiseSigma, Object.values(paths));
+      surfaces.push({ job: job.job, network, dataset, figure });
+    }
   }
   options.onProgress?.(total, total, 'done');
   return {
@@ -158,6 +181,7 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
     seedControl: compare(seedControl),
     series,
     sloSteps,
+    surfaces,
     notes: [],
   };
 }

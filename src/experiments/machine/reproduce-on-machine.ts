@@ -101,6 +101,7 @@ export async function reproduceOnMachine(options: OnMachineOptions): Promise<Rep
     seedControl: null,
     series,
     sloSteps: [],
+    surfaces: [],
     notes,
   };
 }

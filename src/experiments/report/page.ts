@@ -8,6 +8,7 @@ import { control, differences, pipelined } from './findings.ts';
 import { Markup, html } from './markup.ts';
 import { gainText, scalerLabel } from './names.ts';
 import { series, steps } from './over-time.ts';
+import { surfaces } from './surfaces.ts';
 import { css } from './style.ts';
 import { ChartPainter } from './svg.ts';
 import { jobTable } from './tables.ts';
@@ -20,6 +21,7 @@ export function reportHtml(reproduction: Reproduction): string {
       ${headline(reproduction)} ${throughput(reproduction, painter)}
     </section>`,
     jobs(reproduction),
+    surfaces(reproduction, painter),
     differences(reproduction),
     pipelined(reproduction),
     control(reproduction),
