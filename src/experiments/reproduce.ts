@@ -163,9 +163,9 @@ export async function reproduce(options: ReproduceOptions): Promise<Reproduction
     const { network, dataset } = job;
     sloSteps.push({ job: job.job, network, dataset, runs });
     if (index % everySo === 0) {
-      const paths = { ...serialRuns };
-      paths.joint ??= await runJob(surface, 'joint', conditions);
-      const figure = figureOfSurface(surface, conditions.slo, noiseSigma, Object.values(paths));
+      const paths = Object.values(serialRuns);
+      if (!scalers.includes('joint')) paths.push(await runJob(surface, 'joint', conditions));
+      const figure = figureOfSurface(surface, conditions.slo, noiseSigma, paths);
       surfaces.push({ job: job.job, network, dataset, figure });
     }
   }
