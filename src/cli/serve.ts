@@ -124,6 +124,8 @@ Examples:
 }
 
 async function serve(models: readonly string[], options: ServeCliOptions): Promise<void> {
+  // Before anything is started: no child of this process need know it.
+  const environmentToken = takeEnvironmentToken();
   const interrupts = new Interrupts();
   try {
     const interrupted = new Promise<void>((resolve) => {
@@ -131,10 +133,12 @@ async function serve(models: readonly string[], options: ServeCliOptions): Promi
     });
     const logger = serverLog(options.log, options.verbose === true);
     const power = await startPower(options);
-    const server = await start(models, options, logger, power).catch(async (thrown: unknown) => {
-      await power.close();
-      throw thrown;
-    });
+    const server = await start(models, options, environmentToken, logger, power).catch(
+      async (thrown: unknown) => {
+        await power.close();
+        throw thrown;
+      },
+    );
     try {
       logger.info({ http: server.httpUrl, grpc: server.grpcTarget }, 'listening');
       void power.ready.then((why) => {
@@ -173,6 +177,7 @@ function tellReadiness(server: ModelServer, failed: readonly string[], logger: L
 async function start(
   models: readonly string[],
   options: ServeCliOptions,
+  environmentToken: string | undefined,
   logger: Logger,
   power: Power,
 ): Promise<ModelServer> {
@@ -184,7 +189,9 @@ async function start(
     engine: { ...engineOptionsOf(options), isolation: options.isolation ?? 'process' },
   };
   const { catalog, folders } = await catalogOf(models, options, defaults);
-  const managementToken = await tokenOf(options);
+  const { tokenFile } = options;
+  const managementToken =
+    tokenFile === undefined ? environmentToken : (await readText(tokenFile, '--token-file')).trim();
   const tls = await tlsOf(options);
   const { host } = options;
   const security = {
@@ -287,12 +294,11 @@ function chosenPreprocessing(
   return preprocessing === 'none' ? preprocessing : hintFor(network, preprocessing);
 }
 
-async function tokenOf({ tokenFile }: ServeCliOptions): Promise<string | undefined> {
-  if (tokenFile !== undefined) return (await readText(tokenFile, '--token-file')).trim();
+/** Removes the token from the environment; undefined where there is none. */
+function takeEnvironmentToken(): string | undefined {
   const token = process.env[tokenVariable];
-  // The instances that this process starts need not know it.
   Reflect.deleteProperty(process.env, tokenVariable);
-  return token === undefined || token === '' ? undefined : token;
+  return token === '' ? undefined : token;
 }
 
 async function tlsOf({ tlsCert, tlsKey }: ServeCliOptions) {

@@ -75,7 +75,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
     budget,
     maxPixels: options.maxPixels ?? defaultMaxPixels,
     calibrateMs: options.calibrateMs ?? 20_000,
-    ...(power && { meter: power.meter }),
+    ...(power && { meter: power.meter, metered: power.ready }),
     listen: (name, version) => {
       const counted = metrics.listen(name);
       const logged = logModel(logger.child({ model: name, version }));

@@ -38,6 +38,8 @@ describe('options', () => {
     [{ provider: 'cuda', memoryPerInstance: { bytes: 0.5 } }, 'must be an integer of at least 1'],
     [{ threadsPerInstance: 0 }, 'threadsPerInstance must be an integer of at least 1; received 0'],
     [{ maxInstances: 1.5 }, 'maxInstances must be an integer'],
+    [{ maxInstances: 257 }, 'maxInstances must be at most 256; received 257'],
+    [{ maxBatchSize: 10_000 }, 'maxBatchSize must be at most 8192; received 10000'],
     [{ maxBatchSize: Number.NaN }, 'maxBatchSize must be an integer'],
     [{ runLimitMs: -1 }, 'runLimitMs must be a positive number of milliseconds'],
     [{ closeLimitMs: Number.POSITIVE_INFINITY }, 'closeLimitMs must be a positive number'],

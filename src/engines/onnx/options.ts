@@ -39,9 +39,9 @@ export interface OnnxEngineOptions {
    * cores / instances, at least 1. Providers other than the CPU's take 1 for `auto`.
    */
   readonly threadsPerInstance?: number | 'auto';
-  /** From 1; default 10 (the paper's range), and on the CPU no more than its cores. */
+  /** 1..256; default 10 (the paper's range), and on the CPU no more than its cores. */
   readonly maxInstances?: number;
-  /** From 1; default 128 (the paper's range). A model may allow less. */
+  /** 1..8192; default 128 (the paper's range). A model may allow less. */
   readonly maxBatchSize?: number;
   /**
    * Dimensions of inputs that the model leaves open, by input name, batch position included
@@ -73,6 +73,9 @@ export interface OnnxEngineOptions {
   readonly clock?: Clock;
 }
 
+/** No machine has use for more, and what is known of each point would not fit into memory. */
+const mostKnobs = { instances: 256, batchSize: 8192 };
+
 /** Options with every default filled in, and checked. */
 type Optional = 'sampleRow' | 'device' | 'memoryPerInstance';
 
@@ -102,9 +105,13 @@ export function resolveOptions(options: OnnxEngineOptions): ResolvedOptions {
     memoryPerInstance: memoryFor(provider, options.memoryPerInstance),
     threadsPerInstance:
       threads === 'auto' ? threads : positiveInteger('threadsPerInstance', threads),
-    maxInstances: positiveInteger('maxInstances', options.maxInstances ?? mostInstances),
+    maxInstances: upTo(mostKnobs.instances, 'maxInstances', options.maxInstances ?? mostInstances),
     maxInstancesByDefault: options.maxInstances === undefined,
-    maxBatchSize: positiveInteger('maxBatchSize', options.maxBatchSize ?? paperLimits.maxBatchSize),
+    maxBatchSize: upTo(
+      mostKnobs.batchSize,
+      'maxBatchSize',
+      options.maxBatchSize ?? paperLimits.maxBatchSize,
+    ),
     shapes: options.shapes ?? {},
     sampleRow: options.sampleRow,
     runLimitMs: positiveMs('runLimitMs', options.runLimitMs ?? slow ?? 60_000),
@@ -161,6 +168,11 @@ function oneOf<T extends string>(what: string, value: T, allowed: readonly T[]):
 function positiveInteger(what: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
   throw invalidArgument(what, 'must be an integer of at least 1', value);
+}
+
+function upTo(most: number, what: string, value: number): number {
+  if (positiveInteger(what, value) <= most) return value;
+  throw invalidArgument(what, `must be at most ${most}`, value);
 }
 
 function positiveMs(what: string, value: number): number {

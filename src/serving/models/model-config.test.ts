@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { makeSlo } from '../../slo.ts';
-import { hintOf, parseModelConfig, sloOf } from './model-config.ts';
+import { hintOf, memoryShareOf, parseModelConfig, sloOf } from './model-config.ts';
 
 describe('a model configuration', () => {
   it('may say everything, or nothing', () => {
@@ -25,8 +25,18 @@ describe('a model configuration', () => {
     ['{"percentile": 2}', /percentile/],
     ['{"maxBatchSize": 0}', /maxBatchSize/],
     ['{"preprocessing": "magic"}', /preprocessing/],
+    ['{"objective": "watts"}', /objective/],
+    ['{"device": -1}', /device/],
+    ['{"memoryPerInstance": 1.5}', /memoryPerInstance/],
   ])('refuses %s', (json, message) => {
     expect(() => parseModelConfig(json, 'm/dnnscaler.json')).toThrow(message);
+  });
+
+  it('gives instances a share of the memory, or bytes', () => {
+    expect(memoryShareOf({})).toBeUndefined();
+    expect(memoryShareOf({ memoryPerInstance: 0.1 })).toEqual({ fraction: 0.1 });
+    expect(memoryShareOf({ memoryPerInstance: '2GiB' })).toEqual({ bytes: 2 * 2 ** 30 });
+    expect(() => memoryShareOf({ memoryPerInstance: 'much' })).toThrow(/memoryPerInstance.*"much"/);
   });
 
   it('refuses an objective that is none', () => {

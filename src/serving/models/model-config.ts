@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import type { PreprocessingHint, PreprocessingName } from '../../datasets/image-signature.ts';
 import { preprocessingHints } from '../../datasets/image-signature.ts';
+import type { MemoryShare } from '../../engines/onnx/options.ts';
 import { providers } from '../../engines/onnx/providers.ts';
 import { DnnScalerError } from '../../errors.ts';
 import type { LoadOptions } from '../../oip/data-plane.ts';
+import { objectives } from '../../scaling/objective.ts';
 import { makeSlo } from '../../slo.ts';
 import type { Slo } from '../../slo.ts';
-import { parseDurationMs } from '../../units.ts';
+import { parseBytes, parseDurationMs } from '../../units.ts';
 
 /** Name of the file in a model's folder that holds its configuration. */
 export const configFileName = 'dnnscaler.json';
@@ -32,11 +34,14 @@ const schema = z.strictObject({
   slo: z.union([z.string(), z.number()]).optional(),
   percentile: z.number().gt(0).lt(1).optional(),
   scaler: z.string().optional(),
+  objective: z.enum(objectives).optional(),
   preprocessing: preprocessing.optional(),
   labels: z.union([z.string(), z.array(z.string())]).optional(),
   shapes: z.record(z.string(), z.array(count)).optional(),
   provider: z.enum(providers as unknown as [string, ...string[]]).optional(),
   isolation: z.enum(['thread', 'process']).optional(),
+  device: z.int().min(0).optional(),
+  memoryPerInstance: z.union([z.number().gt(0).max(1), z.string()]).optional(),
   threadsPerInstance: z.union([count, z.literal('auto')]).optional(),
   maxInstances: count.optional(),
   maxBatchSize: count.optional(),
@@ -93,6 +98,18 @@ export function sloOf(config: ModelConfigFile, fallback: Slo): Slo {
   if (slo === undefined) return makeSlo(fallback.limitMs, percentile);
   const limitMs = typeof slo === 'number' ? slo : parseDurationMs(slo, 'slo');
   return makeSlo(limitMs, percentile);
+}
+
+/**
+ * The GPU memory of each instance that a configuration asks for, where it does.
+ *
+ * @throws DnnScalerError `invalid-argument` for a text that is no number of bytes
+ */
+export function memoryShareOf({ memoryPerInstance }: ModelConfigFile): MemoryShare | undefined {
+  if (memoryPerInstance === undefined) return undefined;
+  return typeof memoryPerInstance === 'number'
+    ? { fraction: memoryPerInstance }
+    : { bytes: parseBytes(memoryPerInstance, 'memoryPerInstance') };
 }
 
 /** The hint that a configuration gives; `none` and undefined as they are. */

@@ -53,6 +53,8 @@ export interface ServingContext {
   readonly calibrateMs: number;
   /** Of what the engines run on. */
   readonly meter?: PowerMeter;
+  /** Resolves once it is clear whether the meter tells anything: with null, or why not. */
+  readonly metered?: Promise<string | null>;
   readonly listen: (name: string, version: string) => ServedModelListener & DeploymentListener;
 }
 
@@ -68,6 +70,7 @@ export async function openServedModel(
   closing: AbortSignal,
 ): Promise<ServedModel> {
   const { clock } = context;
+  if (spec.objective === 'throughput-per-watt') await requireMeter(context);
   await keepExternalDataInside(spec.engine.modelPath);
   const random = new Random(spec.engine.seed ?? 1);
   const sampleRow = spec.makeRow?.(random);
@@ -126,6 +129,14 @@ export async function openServedModel(
     await engine.close();
     throw thrown;
   }
+}
+
+/** @throws DnnScalerError `unsupported`, saying why, where power is not measured */
+async function requireMeter({ metered }: ServingContext): Promise<void> {
+  const why = metered === undefined ? 'the server measures no power' : await metered;
+  if (why === null) return;
+  const message = `the objective throughput-per-watt needs a power meter, and here is none: ${why}`;
+  throw new DnnScalerError('unsupported', message);
 }
 
 function started(deployment: Deployment<Row, Row>): Promise<void> {

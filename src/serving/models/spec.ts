@@ -2,7 +2,7 @@ import type { OnnxEngineOptions } from '../../engines/onnx/options.ts';
 import type { Objective } from '../../scaling/objective.ts';
 import type { Slo } from '../../slo.ts';
 import type { ModelConfigFile } from './model-config.ts';
-import { hintOf, sloOf } from './model-config.ts';
+import { hintOf, memoryShareOf, sloOf } from './model-config.ts';
 import type { ServedModelSpec } from './open-served-model.ts';
 
 /** What holds for every model that does not say otherwise. */
@@ -27,25 +27,41 @@ export interface ConfiguredModel {
 export function specOf(model: ConfiguredModel): ServedModelSpec {
   const { name, version, modelPath, config, labels, defaults } = model;
   const { provider, isolation, threadsPerInstance, maxInstances, maxBatchSize, shapes } = config;
+  const { device, objective = defaults.objective } = config;
+  const memoryPerInstance = memoryShareOf(config);
   return {
     name,
     version,
     slo: sloOf(config, defaults.slo),
     scaler: config.scaler ?? defaults.scaler,
-    ...(defaults.objective && { objective: defaults.objective }),
+    ...(objective && { objective }),
     engine: {
-      ...defaults.engine,
+      ...engineDefaults(model),
       modelPath,
       ...(shapes && { shapes }),
       ...(provider !== undefined && {
         provider: provider as OnnxEngineOptions['provider'] & string,
       }),
       ...(isolation && { isolation }),
+      ...(device !== undefined && { device }),
+      ...(memoryPerInstance && { memoryPerInstance }),
       ...(threadsPerInstance !== undefined && { threadsPerInstance }),
       ...(maxInstances !== undefined && { maxInstances }),
       ...(maxBatchSize !== undefined && { maxBatchSize }),
     },
     preprocessing: hintOf(config.preprocessing),
     labels,
+  };
+}
+
+/** Those of the server, less what speaks of the GPU of a provider that this model does not use. */
+function engineDefaults({ config, defaults }: ConfiguredModel): ModelDefaults['engine'] {
+  const { device, memoryPerInstance, ...others } = defaults.engine;
+  const { provider = 'cpu' } = defaults.engine;
+  if (config.provider !== undefined && config.provider !== provider) return others;
+  return {
+    ...others,
+    ...(device !== undefined && { device }),
+    ...(memoryPerInstance && { memoryPerInstance }),
   };
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { sleep, systemClock } from '../../clock.ts';
-import { GpuMonitor, gpuOfCudaDevice } from './gpu-monitor.ts';
+import { GpuMonitor } from './gpu-monitor.ts';
 import { openPower } from './open-power.ts';
 import { arrangeFakeSmi, fakeSmi } from '../../../tests/nvidia-smi/fake-smi.ts';
 
@@ -144,22 +144,5 @@ describe('openPower', () => {
     expect(await power.ready).toMatch(reason);
     expect(power.meter.trouble).toMatch(reason);
     expect(power.meter.meanWatts(0, clock.nowMs())).toBeUndefined();
-  });
-});
-
-describe('gpuOfCudaDevice', () => {
-  it.each([
-    [0, undefined, 0],
-    [3, undefined, 3],
-    [0, '3,1', 3],
-    [1, '3, 1', 1],
-    [2, '3,1', undefined],
-    [0, '', undefined],
-    [0, '-1', undefined],
-    [0, 'GPU-9af3', 'GPU-9af3'],
-    [0, 'MIG-9af3', undefined],
-  ])('takes device %d under %s for %s', (device, visible, gpu) => {
-    const environment = visible === undefined ? {} : { CUDA_VISIBLE_DEVICES: visible };
-    expect(gpuOfCudaDevice(device, environment)).toBe(gpu);
   });
 });

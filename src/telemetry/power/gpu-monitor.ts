@@ -4,6 +4,7 @@ import { PowerHistory } from './power-meter.ts';
 import type { PowerMeter } from './power-meter.ts';
 import { SmiStream } from './smi-stream.ts';
 import type { SmiStreamOptions } from './smi-stream.ts';
+import type { GpuId } from './visible-devices.ts';
 
 /** A sample older than this says nothing about now. */
 const freshMs = 5000;
@@ -104,20 +105,4 @@ export class GpuMonitor {
     this.#isReady(null);
     return true;
   }
-}
-
-/** An index as nvidia-smi counts, or a UUID or its beginning. */
-export type GpuId = number | string;
-
-/**
- * The GPU behind a device number of CUDA, which counts only the devices that `CUDA_VISIBLE_DEVICES`
- * lets it see, in that order; undefined for one that it does not let it see, and for MIG instances.
- */
-export function gpuOfCudaDevice(device: number, environment: NodeJS.ProcessEnv): GpuId | undefined {
-  const visible = environment.CUDA_VISIBLE_DEVICES;
-  if (visible === undefined) return device;
-  const id = visible.split(',')[device]?.trim();
-  if (id === undefined || id === '' || id === '-1') return undefined;
-  if (/^\d+$/.test(id)) return Number(id);
-  return id.startsWith('GPU-') ? id : undefined;
 }

@@ -1,9 +1,10 @@
 import type { Clock } from '../../clock.ts';
-import { GpuMonitor, gpuOfCudaDevice } from './gpu-monitor.ts';
-import type { GpuId } from './gpu-monitor.ts';
+import { GpuMonitor } from './gpu-monitor.ts';
 import { absentMeter } from './power-meter.ts';
 import type { PowerMeter } from './power-meter.ts';
 import { openRaplMeter } from './rapl.ts';
+import { gpuOfCudaDevice } from './visible-devices.ts';
+import type { GpuId } from './visible-devices.ts';
 
 /** `auto` is `gpu` for an engine on a GPU and `cpu` for one on the CPU. */
 export const meterKinds = ['auto', 'gpu', 'cpu', 'off'] as const;

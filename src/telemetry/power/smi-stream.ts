@@ -88,10 +88,18 @@ export class SmiStream {
       stdio: ['ignore', 'pipe', 'pipe'],
       windowsHide: true,
     });
-    this.#child = child;
-    child.unref();
     let said = '';
     let startError: NodeJS.ErrnoException | undefined;
+    child.on('error', (error) => (startError = error));
+    if (!hasPipes(child)) {
+      // No file descriptor is left: there are no pipes then, and no `close` will come.
+      child.once('error', (error) => {
+        if (!this.#isClosed) this.#tryLater(`${command}: ${error.message}`);
+      });
+      return;
+    }
+    this.#child = child;
+    child.unref();
     for (const pipe of [child.stdout, child.stderr]) {
       // Sockets, in fact, which would otherwise hold this process.
       (pipe as unknown as { unref(): void }).unref();
@@ -103,7 +111,6 @@ export class SmiStream {
         else if (said.length < longestMessage) said += `${line} `;
       });
     }
-    child.on('error', (error) => (startError = error));
     child.on('close', (code, signal) => {
       clock.clearTimer(this.#silence);
       this.#child = undefined;
@@ -121,7 +128,7 @@ export class SmiStream {
   }
 
   #onEnd(error: NodeJS.ErrnoException | undefined, said: string, how: string): void {
-    const { command, clock, maxBackoffMs } = this.#options;
+    const { command } = this.#options;
     if (error !== undefined) {
       const isMissing = error.code === 'ENOENT';
       const why = isMissing ? `${command} was not found` : `${command}: ${error.message}`;
@@ -135,13 +142,23 @@ export class SmiStream {
       return;
     }
     const words = said === '' ? '' : `: ${said.slice(0, longestMessage)}`;
-    this.#listener.onTrouble(`${command} ended (${how})${words}`);
+    this.#tryLater(`${command} ended (${how})${words}`);
+  }
+
+  #tryLater(why: string): void {
+    const { clock, maxBackoffMs } = this.#options;
+    this.#listener.onTrouble(why);
     this.#timer = clock.setTimer(this.#backoffMs, () => {
       this.#start();
     });
     unref(this.#timer);
     this.#backoffMs = Math.min(maxBackoffMs, 2 * this.#backoffMs);
   }
+}
+
+/** The types promise pipes, which a process that could not be started may lack. */
+function hasPipes(child: Partial<Pick<ChildProcess, 'stdout' | 'stderr'>>): boolean {
+  return child.stdout !== undefined && child.stderr !== undefined;
 }
 
 /** The machine's clock gives timers that can let the process end; others need not. */

@@ -1,3 +1,4 @@
+import { visibleDevices } from '../../../telemetry/power/visible-devices.ts';
 import type { Provider } from '../providers.ts';
 import type { FoundLibrary } from './library-search.ts';
 import { splitPath } from './library-search.ts';
@@ -30,24 +31,18 @@ export function instanceEnvironment(
     added.LD_LIBRARY_PATH = [...before, ...folders].join(':');
   }
   if (provider !== 'cuda' && provider !== 'tensorrt') return added;
-  if (device !== undefined) {
+  // CUDA by itself counts the fastest GPU first: the first would then be another than nvidia-smi's.
+  if (device !== undefined || environment.CUDA_DEVICE_ORDER === undefined) {
     added.CUDA_DEVICE_ORDER = 'PCI_BUS_ID';
+  }
+  if (device !== undefined) {
     added.CUDA_VISIBLE_DEVICES =
       visibleDevices(environment.CUDA_VISIBLE_DEVICES)?.[device] ?? `${device}`;
   }
   if (memoryBytes !== undefined) {
-    // In MiB, and of device 0, since the instance sees no other (NVIDIA's MPS documentation).
+    // In MiB, and of device 0, which is the one that the instance uses (NVIDIA's MPS documentation).
     const mebibytes = Math.max(1, Math.floor(memoryBytes / 2 ** 20));
     added.CUDA_MPS_PINNED_DEVICE_MEM_LIMIT = `0=${mebibytes}M`;
   }
   return added;
-}
-
-/** The GPUs that `CUDA_VISIBLE_DEVICES` lets through, in its order; undefined when it is not set. */
-export function visibleDevices(variable: string | undefined): readonly string[] | undefined {
-  if (variable === undefined) return undefined;
-  return variable
-    .split(',')
-    .map((device) => device.trim())
-    .filter((device) => device !== '');
 }

@@ -22,9 +22,11 @@ function prepare(
 }
 
 describe('the GPU of an instance', () => {
-  it('is left to CUDA unless one is named', async () => {
+  it('is the first by the numbers of nvidia-smi unless one is named', async () => {
     const { environment, maxInstances } = await prepare({});
-    expect(environment).toEqual({});
+    expect(environment).toEqual({ CUDA_DEVICE_ORDER: 'PCI_BUS_ID' });
+    const chosen = { ...cudaMachine(), environment: { CUDA_DEVICE_ORDER: 'FASTEST_FIRST' } };
+    expect((await prepare({}, chosen)).environment).toEqual({});
     expect(maxInstances).toBe(Number.POSITIVE_INFINITY);
   });
 
@@ -83,7 +85,7 @@ describe('the libraries of an instance', () => {
         environment: { DNNSCALER_CUDA_LIBRARIES: '/opt/libs', LD_LIBRARY_PATH: '/mine' },
       },
     );
-    expect(environment).toEqual({ LD_LIBRARY_PATH: '/mine:/opt/libs' });
+    expect(environment).toMatchObject({ LD_LIBRARY_PATH: '/mine:/opt/libs' });
   });
 });
 

@@ -1,8 +1,9 @@
 import { DnnScalerError, invalidArgument } from '../../../errors.ts';
+import { visibleDevices } from '../../../telemetry/power/visible-devices.ts';
 import { formatBytes } from '../../../units.ts';
 import type { ResolvedOptions } from '../options.ts';
 import type { Host } from './host.ts';
-import { instanceEnvironment, visibleDevices } from './instance-environment.ts';
+import { instanceEnvironment } from './instance-environment.ts';
 import { searchLibraries } from './library-search.ts';
 import { listNvidiaGpus, mpsRuns, oldestDriverFor } from './nvidia.ts';
 import type { NvidiaGpu } from './nvidia.ts';
