@@ -44,7 +44,6 @@ const gpus = [
 process.stdout.on('error', () => process.exit(141));
 let lines = 0;
 const tick = () => {
-  if (behaviour.has('silent')) return;
   for (const [index, uuid, driver, name, utilization, used, total, power] of gpus) {
     const values = {
       index,

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sleep, systemClock } from '../../clock.ts';
 import { GpuMonitor } from './gpu-monitor.ts';
@@ -95,8 +98,15 @@ describe('GpuMonitor', () => {
   });
 
   it('kills and replaces a child that has fallen silent', async () => {
-    const { gpus, starts } = monitor('silent', {
-      ...{ silenceLimitMs: 1000, firstBackoffMs: 10, maxBackoffMs: 10 },
+    // Node.js might take longer than that to start.
+    const folder = mkdtempSync(path.join(tmpdir(), 'silent-smi-'));
+    cleanUp.push(() => rmSync(folder, { recursive: true }));
+    const command = path.join(folder, 'nvidia-smi');
+    writeFileSync(command, '#!/bin/sh\necho $$ >> "$FAKE_SMI_LOG"\nexec sleep 600\n', {
+      mode: 0o755,
+    });
+    const { gpus, starts } = monitor('', {
+      ...{ command, silenceLimitMs: 1000, firstBackoffMs: 10, maxBackoffMs: 10 },
     });
     expect(await gpus.ready).toMatch(/ended \(SIGKILL\)/);
     await until(() => starts().length >= 2);
