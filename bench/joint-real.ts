@@ -205,7 +205,8 @@ async function remeasure(
   return points.map((point, at) => {
     const own = seen[at] as Observation[];
     const perS = own.map(({ throughputPerS }) => throughputPerS);
-    const controlledMs = median(own.map(({ requestLatency }) => requestLatency.atPercentileMs));
+    // Of calls: rows left over from a larger point before this one would wait in line here.
+    const controlledMs = median(own.map(({ executionLatency }) => executionLatency.atPercentileMs));
     const held = controlledMs <= slo.limitMs;
     return { point, perS, medianPerS: median(perS), controlledMs, held };
   });

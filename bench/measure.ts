@@ -38,7 +38,7 @@ export function sloOf(latencyMs: number, factor: number): Slo {
 
 /** What held the SLO where it was measured, the highest throughput first. */
 export function rankWithin(swept: readonly Observation[], slo: Slo): readonly Observation[] {
-  return rank(swept, ({ requestLatency }) => requestLatency.atPercentileMs <= slo.limitMs);
+  return rank(swept, ({ executionLatency }) => executionLatency.atPercentileMs <= slo.limitMs);
 }
 
 /** The observations that `fits` accepts, the highest throughput first. */
