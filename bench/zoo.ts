@@ -36,18 +36,32 @@ const bounds = {
   quick: { shortestMs: 5_000, longestMs: 20_000 },
 };
 
-const { values } = parseArgs({
-  options: {
-    networks: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    fresh: { type: 'boolean', default: false },
-    duration: { type: 'string' },
-    images: { type: 'string', default: '200' },
-    input: { type: 'string' },
-    state: { type: 'string', default: 'out/bench-zoo.json' },
-    json: { type: 'string' },
-  },
-});
+const usage =
+  'npm run bench:zoo -- [--networks a,b] [--quick] [--duration 20s] [--images 200] [--input DIR] ' +
+  '[--state FILE] [--fresh] [--json FILE]';
+
+const { values } = readArguments();
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        help: { type: 'boolean', default: false },
+        networks: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        fresh: { type: 'boolean', default: false },
+        duration: { type: 'string' },
+        images: { type: 'string', default: '200' },
+        input: { type: 'string' },
+        state: { type: 'string', default: 'out/bench-zoo.json' },
+        json: { type: 'string' },
+      },
+    });
+  } catch (thrown) {
+    process.stderr.write(`error: ${(thrown as Error).message}\n${usage}\n`);
+    process.exit(2);
+  }
+}
 
 interface NetworkRow {
   readonly network: string;
@@ -55,6 +69,10 @@ interface NetworkRow {
 }
 
 async function main(): Promise<void> {
+  if (values.help) {
+    process.stdout.write(`${usage}\n`);
+    return;
+  }
   const networks = zooNetworks
     .filter(({ image }) => image !== undefined)
     .filter(({ name }) => wanted()?.includes(name) ?? true);

@@ -1,7 +1,6 @@
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
-import type { Command } from 'commander';
-import { InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { DatasetName } from '../datasets/labels.ts';
 import { openOnnxEngine } from '../engines/onnx/onnx-engine.ts';
@@ -42,6 +41,9 @@ interface Work {
 const shortestMs = 20_000;
 const longestMs = 180_000;
 
+/** The one option of engines that the simulator has, too. */
+const seedAttribute = 'seed';
+
 export function addOnMachineOptions(command: Command): Command {
   addEngineOptions(command);
   return command
@@ -66,14 +68,20 @@ export function addOnMachineOptions(command: Command): Command {
     .option('--fresh', 'with onnx: begin afresh rather than go on where the folder was left');
 }
 
-/** @throws DnnScalerError `invalid-argument` for an option that only a real engine has */
-export function refuseOnMachineOptions(options: OnMachineCliOptions): void {
-  const { input, preprocessing, sloScale, duration, fresh } = options;
-  const given = Object.entries({ input, preprocessing, sloScale, duration, fresh });
-  const [name] = given.find(([, value]) => value !== undefined) ?? [];
-  if (name === undefined) return;
-  const option = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  throw invalidArgument(`--${option}`, 'needs a real engine', '--engine simulated');
+/**
+ * Where the simulated machine would pass over what was asked for.
+ *
+ * @throws DnnScalerError `invalid-argument` for an option, given by the user, of a real engine only
+ */
+export function refuseOnMachineOptions(command: Command): void {
+  const onMachine = addOnMachineOptions(new Command()).options;
+  const given = onMachine.find(
+    (option) =>
+      option.attributeName() !== seedAttribute &&
+      command.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+  if (given === undefined) return;
+  throw invalidArgument(given.long ?? given.flags, 'needs a real engine', '--engine simulated');
 }
 
 /** `dnnscaler reproduce --engine onnx`: the image jobs on the machine at hand. */

@@ -84,7 +84,8 @@ Examples:
     .action(run);
 }
 
-async function run(options: ReproduceCliOptions): Promise<void> {
+async function run(options: ReproduceCliOptions, command: Command): Promise<void> {
+  if (options.engine === 'simulated') refuseOnMachineOptions(command);
   const jobs = chooseJobs(loadPaperJobs(), options.jobs);
   await makeFolder(options.out);
   const reproduction =
@@ -116,7 +117,6 @@ async function runSimulated(
   jobs: readonly PaperJob[],
   options: ReproduceCliOptions,
 ): Promise<Reproduction> {
-  refuseOnMachineOptions(options);
   const progress = stepProgress(options.quiet === true ? null : process.stderr);
   try {
     return await reproduce({
