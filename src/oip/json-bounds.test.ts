@@ -113,7 +113,7 @@ describe('an inference request whose JSON unpacks to much', () => {
 
 describe('an honest request', () => {
   it('of an image of 224x224 in full precision passes, flat or nested', () => {
-    const pixel = [-1.2345678901234567e-5, -0.1234567890123456, 254.12345678901235];
+    const pixel = [-1.234567890123456e-5, -0.1234567890123456, 254.12345678901235];
     const row = Array.from({ length: 224 }, () => pixel);
     const image = [Array.from({ length: 224 }, () => row)];
     for (const data of [image, image.flat(3)]) {
