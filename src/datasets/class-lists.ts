@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { parseCsvRecords } from '../csv.ts';
-import { DnnScalerError } from '../errors.ts';
+import { readPackageData } from '../package-data.ts';
 
 /** ImageNet's thousand classes (ILSVRC2012), numbered from 0 in the order of their WordNet ids. */
 export interface ImageNetClasses {
@@ -43,17 +42,7 @@ export function caltech256Folders(): readonly string[] {
 
 /** The records of a table of this package, without its headings. */
 function readColumns(file: string): readonly (readonly string[])[] {
-  // `data/` lies beside `src/` in the repository and beside `dist/` in the package.
-  const url = new URL(`../../data/${file}`, import.meta.url);
-  let text: string;
-  try {
-    text = readFileSync(url, 'utf8');
-  } catch (error) {
-    throw new DnnScalerError('internal', `data/${file} is missing from this installation`, {
-      cause: error,
-    });
-  }
-  return parseCsvRecords(text)
+  return parseCsvRecords(readPackageData(file))
     .slice(1)
     .map(({ fields }) => fields);
 }

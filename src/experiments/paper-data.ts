@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { DnnScalerError, invalidArgument } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
+import { readPackageData } from '../package-data.ts';
 import type { TableRow } from '../simulator/csv-table.ts';
 import { readTable } from '../simulator/csv-table.ts';
 import type { P40Tables } from '../simulator/p40-tables.ts';
@@ -82,17 +82,7 @@ export function loadPaperJobs(): readonly PaperJob[] {
 }
 
 function load(file: string, columns: readonly string[]): readonly TableRow[] {
-  // `data/` lies beside `src/` in the repository and beside `dist/` in the package.
-  const url = new URL(`../../data/${file}`, import.meta.url);
-  let text: string;
-  try {
-    text = readFileSync(url, 'utf8');
-  } catch (error) {
-    throw new DnnScalerError('internal', `data/${file} is missing from this installation`, {
-      cause: error,
-    });
-  }
-  return readTable(text, `data/${file}`, columns);
+  return readTable(readPackageData(file), `data/${file}`, columns);
 }
 
 function translate<T>(row: TableRow, column: string, names: Readonly<Record<string, T>>): T {

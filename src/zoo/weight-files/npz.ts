@@ -1,6 +1,6 @@
 import { elementCount } from '../../tensor/dtype.ts';
 import type { FileBytes } from './file-bytes.ts';
-import { floatBytes, toFloat32 } from './stored-tensor.ts';
+import { floatBytes, storedTensor, toFloat32 } from './stored-tensor.ts';
 import type { FloatFormat, StoredTensor } from './stored-tensor.ts';
 import { readZip } from './zip.ts';
 import type { ZipMember } from './zip.ts';
@@ -47,25 +47,18 @@ function tensorOf(member: ZipMember, file: FileBytes): StoredTensor {
   const header = headerOf(member.start(headerWindowBytes), fault);
   const { dataStart, type, fortranOrder, dims } = header;
   const bigEndian = type.startsWith('>');
-  const format = formats[type.replace(/^[<>=|]/, '')];
-  const bytes = format === undefined ? undefined : elementCount(dims) * floatBytes(format);
-  if (bytes !== undefined && dataStart + bytes !== member.bytes) {
-    const actual = member.bytes - dataStart;
-    throw fault(`has ${actual} bytes where [${dims.join(', ')}] of ${type} takes ${bytes}`);
-  }
-  return {
-    name,
-    type,
-    format,
-    dims,
-    read() {
-      if (format === undefined) throw fault(`is of type ${type}, not floating-point`);
+  const kind = type.replace(/^[<>=|]/, '');
+  return storedTensor({
+    ...{ name, type, dims, fault },
+    format: Object.hasOwn(formats, kind) ? formats[kind] : undefined,
+    bytes: member.bytes - dataStart,
+    readFloats(format) {
       const data = member.read().subarray(dataStart);
       if (bigEndian) reverseElements(data, floatBytes(format));
       const floats = toFloat32(data, format);
       return fortranOrder ? fromFortranOrder(floats, dims) : floats;
     },
-  };
+  });
 }
 
 function headerOf(start: Buffer, fault: (problem: string) => Error): NpyHeader {

@@ -1,6 +1,5 @@
-import { elementCount } from '../../tensor/dtype.ts';
 import type { FileBytes } from './file-bytes.ts';
-import { floatBytes, toFloat32 } from './stored-tensor.ts';
+import { storedTensor, toFloat32 } from './stored-tensor.ts';
 import type { FloatFormat, StoredTensor } from './stored-tensor.ts';
 
 /** The format's own limit on its header. */
@@ -60,21 +59,13 @@ function tensorOf(name: string, entry: unknown, file: FileBytes, dataStart: numb
   if (start > end || end > dataBytes) {
     throw fault(`is at bytes ${start} to ${end} of the data, which has ${dataBytes}; is it whole?`);
   }
-  const format = Object.hasOwn(formats, type) ? formats[type] : undefined;
-  const bytes = format === undefined ? undefined : elementCount(dims) * floatBytes(format);
-  if (bytes !== undefined && bytes !== end - start) {
-    throw fault(`has ${end - start} bytes where [${dims.join(', ')}] of ${type} takes ${bytes}`);
-  }
-  return {
-    name,
-    type,
-    format,
-    dims,
-    read() {
-      if (format === undefined) throw fault(`is of type ${type}, not floating-point`);
-      return toFloat32(file.read(dataStart + start, end - start, `tensor ${name}`), format);
-    },
-  };
+  return storedTensor({
+    ...{ name, type, dims, fault },
+    format: Object.hasOwn(formats, type) ? formats[type] : undefined,
+    bytes: end - start,
+    readFloats: (format) =>
+      toFloat32(file.read(dataStart + start, end - start, `tensor ${name}`), format),
+  });
 }
 
 function isListOfSizes(value: unknown): value is number[] {

@@ -1,3 +1,4 @@
+import { elementCount } from '../../tensor/dtype.ts';
 import { halfToNumber } from '../../tensor/half.ts';
 
 /** How a file keeps floating-point numbers. BF16 is the upper half of an FP32. */
@@ -17,6 +18,34 @@ export interface StoredTensor {
    * @throws DnnScalerError `invalid-argument` for a tensor without a `format`, or torn bytes
    */
   read(): Float32Array;
+}
+
+/** A tensor as a file describes it. */
+export interface FoundTensor extends Omit<StoredTensor, 'read'> {
+  /** What the file has of it. */
+  readonly bytes: number;
+  /** An error about this tensor, as in `has the shape 3`. */
+  readonly fault: (problem: string) => Error;
+  readonly readFloats: (format: FloatFormat) => Float32Array;
+}
+
+/** @throws DnnScalerError `invalid-argument` for a floating-point tensor of too many or few bytes */
+export function storedTensor(found: FoundTensor): StoredTensor {
+  const { name, type, format, dims, bytes, fault, readFloats } = found;
+  const due = format === undefined ? undefined : elementCount(dims) * floatBytes(format);
+  if (due !== undefined && due !== bytes) {
+    throw fault(`has ${bytes} bytes where [${dims.join(', ')}] of ${type} takes ${due}`);
+  }
+  return {
+    name,
+    type,
+    format,
+    dims,
+    read() {
+      if (format === undefined) throw fault(`is of type ${type}, not floating-point`);
+      return readFloats(format);
+    },
+  };
 }
 
 const bytesOf: Readonly<Record<FloatFormat, number>> = { FP16: 2, BF16: 2, FP32: 4, FP64: 8 };
