@@ -16,6 +16,7 @@ import { Readings, readingOf } from './readings.ts';
 import type { Candidate, SearchLimits } from './search.ts';
 import { search } from './search.ts';
 import { shiftBetween } from './shift.ts';
+import { SideLooks } from './side-looks.ts';
 import { Timeliness } from './timeliness.ts';
 
 /** What a probe may risk: the expected excess over the limit, as a share of it. */
@@ -37,13 +38,6 @@ const clearlySafer = 0.004;
 const clearlyQuicker = 0.05;
 /** From this share of a point's throughput on requests queue for want of it. */
 const busyShare = 0.85;
-/** A latency this far (logarithm) under what the SLO allows leaves room for a larger batch, */
-const ampleRoom = 0.2;
-/** if the last larger batch raised throughput by this power of the batch size at least. */
-const payingElasticity = 0.5;
-const stepUp = 1.25;
-/** An SLO is tight where it leaves less than this (logarithm) over the fastest calls. */
-const tightRoom = 0.7;
 
 /** The best point known to hold the SLO. */
 interface Incumbent {
@@ -71,16 +65,15 @@ export class JointScaler implements Scaler {
   readonly #readings = new Readings();
   readonly #patience = new Patience();
   readonly #timeliness = new Timeliness();
+  readonly #looks: SideLooks;
   #asked: OperatingPoint;
   #slo: Slo | null = null;
   #isInDoubt = false;
-  #hasTriedInstances = false;
-  #hasTriedBatch = false;
-  #hasTriedAlone = false;
 
   constructor(limits: KnobLimits, objective: Objective = 'throughput') {
     this.#limits = limits;
     this.#valuation = new Valuation(objective);
+    this.#looks = new SideLooks(limits);
     this.#asked = this.first();
   }
 
@@ -252,11 +245,7 @@ export class JointScaler implements Scaler {
     });
   }
 
-  /**
-   * Laws that no reading contradicts may still be wrong where nothing was read. So before settling
-   * looks, once each, at two instances if there was one only, and at a larger batch if the last step
-   * up was paid back and the latency is still far from the SLO.
-   */
+  /** Before settling: what the laws may be wrong about. */
   #lookAside(
     target: LatencyTarget,
     model: LatencyModel,
@@ -264,43 +253,9 @@ export class JointScaler implements Scaler {
     incumbent: Incumbent | undefined,
   ): Candidate | undefined {
     if (incumbent === undefined || this.#patience.isExhausted) return undefined;
-    const look = (limits: SearchLimits): Candidate | undefined =>
-      this.#search(target, model, here, incumbent, { limits, requiredGain: -1 });
-    const { maxInstances, maxBatchSize } = this.#limits;
-    const wasTurned = this.#readings.all.some((reading) => reading.instances > 1);
-    if (!this.#hasTriedInstances && !wasTurned && maxInstances > 1) {
-      this.#hasTriedInstances = true;
-      const found = look({ ...this.#limits, minInstances: 2, maxInstances: 2 });
+    for (const limits of this.#looks.around(incumbent.reading, target, this.#readings)) {
+      const found = this.#search(target, model, here, incumbent, { limits, requiredGain: -1 });
       if (found !== undefined) return found;
-    }
-    const { batchSize, instances } = incumbent.reading.point;
-    const { minBatchSize } = this.#limits;
-    const wasBatched = this.#readings.all.some(
-      ({ point }) => point.instances === 1 && point.batchSize > minBatchSize,
-    );
-    const fastestMs = Math.min(...this.#readings.all.map(({ latencyMs }) => latencyMs));
-    const isTight = target.logAimMs(1) - Math.log(fastestMs) < tightRoom;
-    if (
-      isTight &&
-      !this.#hasTriedAlone &&
-      !wasBatched &&
-      instances > 1 &&
-      maxBatchSize > minBatchSize
-    ) {
-      this.#hasTriedAlone = true;
-      const found = look({ ...this.#limits, minBatchSize: minBatchSize + 1, maxInstances: 1 });
-      if (found !== undefined) return found;
-    }
-    const room = target.logAimMs(instances) - Math.log(incumbent.reading.latencyMs);
-    if (!this.#hasTriedBatch && room > ampleRoom && batchSize < maxBatchSize) {
-      if (this.#readings.elasticityBelow(incumbent.reading) < payingElasticity) return undefined;
-      this.#hasTriedBatch = true;
-      return look({
-        minBatchSize: Math.min(maxBatchSize, Math.ceil(batchSize * stepUp)),
-        maxBatchSize: Math.min(maxBatchSize, 2 * batchSize),
-        minInstances: instances,
-        maxInstances: instances,
-      });
     }
     return undefined;
   }
@@ -344,7 +299,7 @@ export class JointScaler implements Scaler {
     this.#patience.renew();
     this.#timeliness.forget();
     this.#readings.forgetFailures();
-    this.#hasTriedBatch = false;
+    this.#looks.renew();
   }
 
   /**
