@@ -9,7 +9,9 @@ const session = await InferenceSession.create(modelPath, {
   interOpNumThreads: 1,
   graphOptimizationLevel: 'all',
   enableCpuMemArena: true,
-  ...(spinning ? {} : { extra: { session: { intra_op: { allow_spinning: '0' } } } }),
+  extra: {
+    session: spinning ? { force_spinning_stop: '1' } : { intra_op: { allow_spinning: '0' } },
+  },
 });
 const tensors = Object.fromEntries(
   feeds.map(({ name, type, data, dims }) => [name, new Tensor(type, data, dims)]),

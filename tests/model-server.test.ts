@@ -9,7 +9,9 @@ import type { FixtureGraph } from '../src/engines/onnx/testing/fixtures.ts';
 import { encodeModel, looping } from '../src/engines/onnx/testing/fixtures.ts';
 import type { ModelServer } from '../src/server/model-server.ts';
 import { startModelServer } from '../src/server/model-server.ts';
+import { FileCatalog, JoinedCatalog } from '../src/serving/models/file-catalog.ts';
 import { FolderCatalog } from '../src/serving/models/folder-catalog.ts';
+import type { ModelDefaults } from '../src/serving/models/spec.ts';
 import { makeSlo } from '../src/slo.ts';
 
 /** `y = x + x` for rows of any length. */
@@ -50,14 +52,15 @@ beforeAll(async () => {
   put('echo', 1, echo);
   put('looping', 1, looping, { scaler: 'fixed:1,1' });
   put('broken', 1, { ...doubling, nodes: [{ op: 'NoSuchThing', inputs: ['x'], outputs: ['y'] }] });
-  const catalog = new FolderCatalog(folder, {
+  const defaults: ModelDefaults = {
     slo: makeSlo(50),
     scaler: 'fixed:4,1',
     engine: { isolation: 'thread' },
-  });
+  };
+  const stored = new FolderCatalog(folder, defaults);
   server = await startModelServer({
-    catalog,
-    watched: [catalog],
+    catalog: new JoinedCatalog([new FileCatalog([], defaults), stored]),
+    watched: [stored],
     watchMs: 100,
     version: '0.0.0',
     http: { port: 0, managementToken: 'a token of the tests' },
@@ -280,6 +283,25 @@ describe('the repository', () => {
     expect((await post('models/echo/infer', { inputs })).status).toBe(503);
     expect((await post('repository/models/echo/load', {})).status).toBe(200);
     expect((await post('models/echo/infer', { inputs })).status).toBe(200);
+  });
+
+  it('loads files under a name that is new, for as long as they serve', async () => {
+    const parameters = {
+      config: JSON.stringify({ shapes: { x: [1, 3] } }),
+      'file:1/model.onnx': Buffer.from(encodeModel(doubling)).toString('base64'),
+    };
+    const load = (name: string, body: object) => post(`repository/models/${name}/load`, body);
+    const garbage = { 'file:1/model.onnx': Buffer.from('garbage').toString('base64') };
+    expect((await load('guest', { parameters: garbage })).status).toBe(400);
+    expect((await load('guest', { parameters })).status).toBe(200);
+    const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 3], data: [1, 2, 3] }];
+    expect((await post('models/guest/infer', { inputs })).json).toMatchObject({
+      model_name: 'guest',
+      outputs: [{ data: [2, 4, 6] }],
+    });
+    expect((await load('.guest', { parameters })).status).toBe(400);
+    expect((await post('repository/models/guest/unload', {})).status).toBe(200);
+    expect((await load('guest', {})).status).toBe(404);
   });
 });
 

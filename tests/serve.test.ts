@@ -2,6 +2,8 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -160,6 +162,24 @@ describe('dnnscaler serve', () => {
     );
     expect(failed).toMatchObject({ code: 2, stderr: expect.stringMatching(reason) as string });
     expect(failed.stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it('leaves at once, by force, when it is told to stop a second time', async () => {
+    const other = new Served(...['zoo:mobilenet_v1_025', '--slo', '50ms'], ...anyPorts);
+    const { hostname, port } = new URL((await other.line('listening')).http as string);
+    const client = connect(Number(port), hostname);
+    client.on('error', () => undefined);
+    client.write(
+      'POST /v2/models/mobilenet_v1_025/infer HTTP/1.1\r\nHost: localhost\r\n' +
+        'Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n',
+    );
+    // Accepted from then on, and never to be answered: its body does not come.
+    expect(String((await once(client, 'data'))[0])).toContain('100 Continue');
+    other.child.kill('SIGTERM');
+    await other.line('stopping: answering what was accepted');
+    other.child.kill('SIGTERM');
+    expect(await other.ended).toEqual({ code: null, signal: 'SIGKILL' });
+    client.destroy();
   });
 
   it('says so when its port is taken, and when no model can be loaded', async () => {

@@ -14,7 +14,7 @@ import { isMain, ratio, runBenches } from '../harness.ts';
 const rounds = 100;
 const requestsPerRound = 20;
 /** Requests to each server before the first round: until then much of the time goes into compiling. */
-const warmUpRequests = 600;
+const warmUpRequests = 2000;
 const inFlight = 4;
 const target = 1.5;
 
@@ -101,8 +101,8 @@ interface EchoServer {
 }
 
 async function startWorker(kind: string): Promise<EchoServer> {
-  const file = fileURLToPath(new URL('echo-worker.ts', import.meta.url));
-  const child = fork(file, [kind], { execArgv: ['--import', 'tsx'] });
+  const file = fileURLToPath(new URL('echo-worker.mjs', import.meta.url));
+  const child = fork(file, [kind], { execArgv: [] });
   const gone = new Promise<never>((_resolve, reject) => {
     child.once('exit', (code) => {
       reject(new Error(`${kind} ended with ${code}`));

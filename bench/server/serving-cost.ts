@@ -18,9 +18,12 @@ import { findNetwork } from '../../src/zoo/registry.ts';
 import type { BenchReport } from '../harness.ts';
 import { isMain, median, ratio, runBenches } from '../harness.ts';
 import { benchModel, withEngine } from '../models.ts';
+import { answeredPerS, requestBytes } from './lean-client.ts';
 
 const rounds = 5;
 const roundMs = 6000;
+/** One after the other before latencies count: until then the code of both ends is still compiled. */
+const warmUpRequests = 1000;
 
 /** Throughput of the built server under a closed loop against its engine alone, taken in turns. */
 export async function saturation(): Promise<BenchReport> {
@@ -38,7 +41,7 @@ export async function saturation(): Promise<BenchReport> {
   }
   return {
     title: 'Server: rows per second at saturation against the engine alone',
-    about: `The built server over HTTP, binary tensors, twice as many requests in flight as fit into its instances; median ratio of ${rounds} interleaved rounds of ${roundMs / 1000} s. The client shares the cores.`,
+    about: `The built server over HTTP, binary tensors, twice as many requests in flight as fit into its instances; median ratio of ${rounds} interleaved rounds of ${roundMs / 1000} s. The client shares the cores, and so does no more than it has to.`,
     columns: [
       { heading: 'network' },
       { heading: 'instances as' },
@@ -73,7 +76,8 @@ async function againstEngine(
   return withEngine(benchModel(network), options, async (engine, rows) => {
     const enginePerS: number[] = [];
     const serverPerS: number[] = [];
-    const tensors = rows.map((row) => tensorsOf(network, row));
+    const requests = rows.map((row) => requestBytes(network, tensorsOf(network, row)));
+    const inFlight = 2 * point.batchSize * point.instances;
     for (let round = 0; round < rounds; round += 1) {
       const source = syntheticSource((index) => rows[index % rows.length] as Row);
       const [alone] = await runSweep({
@@ -85,9 +89,7 @@ async function againstEngine(
       });
       if (alone === undefined) throw new Error('nothing was measured');
       enginePerS.push(alone.throughputPerS);
-      serverPerS.push(
-        await throughput(server.client, network, tensors, 2 * point.batchSize * point.instances),
-      );
+      serverPerS.push(await answeredPerS(server.client.origin, requests, inFlight, roundMs));
     }
     return {
       enginePerS: median(enginePerS),
@@ -95,27 +97,6 @@ async function againstEngine(
       ratio: median(serverPerS.map((perS, i) => perS / (enginePerS[i] as number))),
     };
   });
-}
-
-async function throughput(
-  client: OipHttpClient,
-  name: string,
-  tensors: readonly WireTensor[][],
-  inFlight: number,
-): Promise<number> {
-  const startMs = systemClock.nowMs();
-  let answered = 0;
-  let next = 0;
-  await Promise.all(
-    Array.from({ length: inFlight }, async () => {
-      while (systemClock.nowMs() - startMs < roundMs) {
-        const inputs = tensors[next++ % tensors.length] as WireTensor[];
-        await client.infer({ name }, { inputs });
-        answered += 1;
-      }
-    }),
-  );
-  return (answered * 1000) / (systemClock.nowMs() - startMs);
 }
 
 /** What the way through the server adds to a request that finds it idle. */
@@ -173,7 +154,7 @@ async function inTurn(
   network: string,
   send: () => Promise<unknown>,
 ) {
-  for (let i = 0; i < 10; i += 1) await send();
+  for (let i = 0; i < warmUpRequests; i += 1) await send();
   const before = await engineTime(client, network);
   const cpuBefore = cpuMsOf(child);
   const latencies: number[] = [];

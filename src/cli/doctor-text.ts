@@ -67,7 +67,10 @@ function gpuLines(
   if (gpus.length === 0) return [line('NVIDIA', 'a driver, and no GPU')];
   return [
     ...gpus.map(({ index, name, driver, memoryBytes, freeBytes }) => {
-      const memory = `${formatBytes(memoryBytes)}, ${formatBytes(freeBytes)} free`;
+      const memory =
+        memoryBytes === undefined
+          ? 'memory unknown'
+          : `${formatBytes(memoryBytes)}${freeBytes === undefined ? '' : `, ${formatBytes(freeBytes)} free`}`;
       return line(`device ${index}`, `${name}, ${memory}, driver ${driver}`);
     }),
     line(

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { PreprocessingName } from '../datasets/image-signature.ts';
 import { preprocessingHints } from '../datasets/image-signature.ts';
 import { DnnScalerError, invalidArgument } from '../errors.ts';
+import { letHeapGrow } from '../server/heap-growth.ts';
 import type { ModelServer } from '../server/model-server.ts';
 import { FileCatalog, JoinedCatalog } from '../serving/models/file-catalog.ts';
 import type { NamedModel } from '../serving/models/file-catalog.ts';
@@ -126,6 +127,7 @@ Examples:
 async function serve(models: readonly string[], options: ServeCliOptions): Promise<void> {
   // Before anything is started: no child of this process need know it.
   const environmentToken = takeEnvironmentToken();
+  letHeapGrow();
   const interrupts = new Interrupts();
   try {
     const interrupted = new Promise<void>((resolve) => {

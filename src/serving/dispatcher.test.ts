@@ -67,6 +67,20 @@ beforeEach(() => {
 });
 
 describe('batches', () => {
+  it('go out full before the replies of the one before them, and unfilled after those', () => {
+    start(2, 1);
+    const runningAtReply: (readonly number[])[][] = [];
+    for (const row of [1, 2, 3, 4, 5]) {
+      dispatcher.submit(row, () => runningAtReply.push(running()));
+    }
+    clock.runUntil(90);
+    engine.running[0]?.answer();
+    expect(runningAtReply).toEqual([[[3, 4]], [[3, 4]]]);
+    engine.running[0]?.answer();
+    expect(runningAtReply.slice(2)).toEqual([[], []]);
+    expect(running()).toEqual([[5]]);
+  });
+
   it('go out full at once, in order of arrival, to as many instances as are free', () => {
     submit(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
     expect(running()).toEqual([

@@ -165,12 +165,16 @@ export class Dispatcher<Row, Reply> {
     );
   }
 
-  /** Dispatches what can be dispatched; call when capacity may have come free. */
-  pump(): void {
+  /**
+   * Dispatches what can be dispatched; call when capacity may have come free.
+   *
+   * @param onlyWhole leaves batches that later requests may yet fill. Default false
+   */
+  pump(onlyWhole = false): void {
     if (this.#corks > 0) return;
     this.#corks += 1;
     try {
-      while (this.#engine.freeInstances > 0 && this.#dispatchOne());
+      while (this.#engine.freeInstances > 0 && this.#dispatchOne(onlyWhole));
     } finally {
       this.#corks -= 1;
     }
@@ -196,7 +200,7 @@ export class Dispatcher<Row, Reply> {
     for (const request of [...again, ...waiting]) request.settle(error, undefined, undefined);
   }
 
-  #dispatchOne(): boolean {
+  #dispatchOne(onlyWhole: boolean): boolean {
     const again = this.#again.shift();
     if (again !== undefined) {
       this.#run(again.requests, again.epoch, again.deaths);
@@ -208,9 +212,10 @@ export class Dispatcher<Row, Reply> {
     // What cannot wait any longer goes first; else a batch that has nothing to wait for.
     const lane = waitMs === 0 ? oldest : this.#queue.oldestFull(this.#batchSize);
     if (lane === undefined) {
-      this.#hold(this.#clock.nowMs(), waitMs);
+      if (!onlyWhole) this.#hold(this.#clock.nowMs(), waitMs);
       return false;
     }
+    if (onlyWhole && lane.length < this.#batchSize) return false;
     const requests = this.#unexpired(lane.take(this.#batchSize));
     if (requests.length > 0) this.#run(requests, this.#epoch, 0);
     return true;
@@ -276,6 +281,8 @@ export class Dispatcher<Row, Reply> {
     this.#engine.run(rows, (outcome) => {
       this.#inFlight -= 1;
       this.#noteBusy(this.#clock.nowMs());
+      // The instance comes first: it would stand idle while replies are handed out.
+      if (outcome.kind === 'done') this.pump(true);
       this.together(() => {
         this.#end(batch, outcome);
       });

@@ -8,7 +8,7 @@ export interface SessionConfig {
   readonly deviceId?: number;
   /** Intra-operator threads, from 1. */
   readonly threads: number;
-  /** Whether idle threads of a session spin (one instance), or sleep (several that share cores). */
+  /** Whether idle threads spin during a run (one instance), or sleep (several that share cores). */
   readonly spinning: boolean;
 }
 

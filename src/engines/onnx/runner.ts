@@ -42,7 +42,12 @@ export class Runner {
       graphOptimizationLevel: 'all',
       enableCpuMemArena: true,
       logSeverityLevel: 4,
-      ...(config.spinning ? {} : { extra: { session: { intra_op: { allow_spinning: '0' } } } }),
+      // Between runs the next piece of work is milliseconds away, and a spinning thread holds a core.
+      extra: {
+        session: config.spinning
+          ? { force_spinning_stop: '1' }
+          : { intra_op: { allow_spinning: '0' } },
+      },
     });
     return new Runner(session);
   }

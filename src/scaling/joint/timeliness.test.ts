@@ -10,9 +10,11 @@ const short: OperatingPoint = { batchSize: 1, instances: 2 };
 const roomy: OperatingPoint = { batchSize: 3, instances: 2 };
 const any = () => true;
 
-function seen(point: OperatingPoint, requestMs: number): Observation {
+function seen(point: OperatingPoint, requestMs: number, arrivals = 100): Observation {
   return observationOf(point, makeSlo(5), {
     latencyMs: 2,
+    durationMs: 100,
+    arrivals,
     requestLatency: summarizeLatencies([Float64Array.of(requestMs)], 0.95),
   });
 }
@@ -22,7 +24,7 @@ describe('Timeliness', () => {
     const timeliness = new Timeliness();
     timeliness.record(seen(roomy, 7));
     timeliness.record(seen(short, 12));
-    expect(timeliness.soonerThan(short, any)).toEqual({ point: roomy, requestMs: 7 });
+    expect(timeliness.soonerThan(short, any)).toMatchObject({ point: roomy, requestMs: 7 });
     expect(timeliness.soonerThan(roomy, any)).toBeUndefined();
   });
 
@@ -34,6 +36,17 @@ describe('Timeliness', () => {
     timeliness.record(seen(short, 20));
     expect(timeliness.soonerThan(short, any)).toBeDefined();
     expect(timeliness.soonerThan(short, () => false)).toBeUndefined();
+  });
+
+  it('compares with what was seen at about the same arrival rate only', () => {
+    const timeliness = new Timeliness();
+    timeliness.record(seen(roomy, 7, 50));
+    timeliness.record(seen(short, 12));
+    expect(timeliness.at(roomy)).toBeUndefined();
+    expect(timeliness.soonerThan(short, any)).toBeUndefined();
+    timeliness.record(seen(short, 30, 55));
+    expect(timeliness.at(short)).toBe(30);
+    expect(timeliness.soonerThan(short, any)?.point).toEqual(roomy);
   });
 
   it('averages what one point shows over time, and forgets when the world changes', () => {

@@ -1,38 +1,53 @@
 import type { OperatingPoint } from '../../operating-point.ts';
 import { sameKnobs } from '../../operating-point.ts';
 import type { Observation } from '../scaler.ts';
+import { arrivingPerMs } from './load.ts';
 
 /** Weight of what is seen now against what was seen at the point before. */
 const weightOfNow = 0.5;
 /** Requests elsewhere have to be answered in this share of the time, at most, to go there. */
 const clearlySooner = 0.9;
+/** Arrival rates up to this many times as high as another are alike. */
+const alikeRates = 1.2;
 
 interface Seen {
   readonly point: OperatingPoint;
   readonly requestMs: number;
+  /** Rows that arrived per ms. */
+  readonly arrivingPerMs: number;
 }
 
 /**
  * How late requests were at the points visited while they came late. How long requests wait depends
  * on how they arrive and how batches fill, of which the model of call latencies knows nothing: a
  * point of short calls that is nearly busy keeps them waiting longer than one of longer calls with
- * room in its batches. So among points known, what was measured decides.
+ * room in its batches. So among points known, what was measured decides, at about the arrival rate of
+ * now: at a lower one any point answers sooner.
  */
 export class Timeliness {
   #seen: readonly Seen[] = [];
+  /** Of the last record. */
+  #arrivingPerMs = 0;
 
-  record({ point, requestLatency: { atPercentileMs } }: Observation): void {
-    const before = this.at(point) ?? atPercentileMs;
-    const requestMs = before + weightOfNow * (atPercentileMs - before);
+  record(observation: Observation): void {
+    const { point, requestLatency } = observation;
+    this.#arrivingPerMs = arrivingPerMs(observation);
+    const nowMs = requestLatency.atPercentileMs;
+    const before = this.at(point) ?? nowMs;
+    const requestMs = before + weightOfNow * (nowMs - before);
     this.#seen = [
-      { point, requestMs },
+      { point, requestMs, arrivingPerMs: this.#arrivingPerMs },
       ...this.#seen.filter((other) => !sameKnobs(other.point, point)),
     ];
   }
 
-  /** Request latency at the SLO's percentile, in ms; undefined where requests never came late. */
+  /**
+   * Request latency at the SLO's percentile, in ms; undefined where requests never came late at an
+   * arrival rate like that of now.
+   */
   at(point: OperatingPoint): number | undefined {
-    return this.#seen.find((other) => sameKnobs(other.point, point))?.requestMs;
+    return this.#seen.find((seen) => sameKnobs(seen.point, point) && this.#isAlike(seen))
+      ?.requestMs;
   }
 
   /** Where requests were answered clearly sooner than here, the soonest of all; or undefined. */
@@ -41,7 +56,8 @@ export class Timeliness {
     if (hereMs === undefined) return undefined;
     let soonest: Seen | undefined;
     for (const seen of this.#seen) {
-      if (seen.requestMs >= clearlySooner * hereMs || !isOpen(seen.point)) continue;
+      if (!this.#isAlike(seen) || !isOpen(seen.point)) continue;
+      if (seen.requestMs >= clearlySooner * hereMs) continue;
       if (soonest === undefined || seen.requestMs < soonest.requestMs) soonest = seen;
     }
     return soonest;
@@ -50,5 +66,10 @@ export class Timeliness {
   /** The machine or the SLO has changed. */
   forget(): void {
     this.#seen = [];
+  }
+
+  #isAlike(seen: Seen): boolean {
+    const ratio = seen.arrivingPerMs / this.#arrivingPerMs;
+    return ratio <= alikeRates && ratio >= 1 / alikeRates;
   }
 }

@@ -1,7 +1,9 @@
 import { DnnScalerError } from '../../errors.ts';
+import { BodyPool } from './body-pool.ts';
 
 /** Counts requests and the bytes they hold, and refuses more than their bounds. */
 export class Admission {
+  readonly #pool = new BodyPool();
   readonly #maxRequests: number;
   readonly #maxBytes: number;
   #requests = 0;
@@ -30,6 +32,7 @@ export class Admission {
     }
     this.#requests += 1;
     let held = 0;
+    const taken: ArrayBuffer[] = [];
     let isInside = true;
     return {
       hold: (bytes) => {
@@ -40,11 +43,17 @@ export class Admission {
         held += bytes;
         this.#bytes += bytes;
       },
+      take: (bytes) => {
+        const buffer = this.#pool.take(bytes);
+        taken.push(buffer);
+        return buffer;
+      },
       leave: () => {
         if (!isInside) return;
         isInside = false;
         this.#requests -= 1;
         this.#bytes -= held;
+        for (const buffer of taken) this.#pool.give(buffer);
       },
     };
   }
@@ -54,6 +63,8 @@ export class Admission {
 export interface Admitted {
   /** @throws DnnScalerError `unavailable` when so many more bytes would be too many */
   readonly hold: (bytes: number) => void;
-  /** Gives back its place and its bytes; a second call does nothing. */
+  /** Memory of at least so many bytes, with anything in it, until it leaves. */
+  readonly take: (bytes: number) => ArrayBuffer;
+  /** Gives back its place, its bytes and its memory; a second call does nothing. */
   readonly leave: () => void;
 }

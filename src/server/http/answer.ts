@@ -20,35 +20,35 @@ const joinedBytes = 64 * 2 ** 10;
 /** How long a body that nobody wants may keep coming after its answer. */
 const lingerMs = 2000;
 
+/** A whole answer. */
+export interface Answer {
+  readonly status: number;
+  readonly headers?: OutgoingHttpHeaders;
+  /** Of the body, in order; must stay unchanged until sent. */
+  readonly parts?: readonly Uint8Array[];
+}
+
 /**
  * Answers a request, compressed where the client asks for that; does nothing when the client has left
  * or has been answered.
- *
- * @param parts of the body, in order, `byteLength` bytes in all; must stay unchanged until sent
  */
-export function answer(
-  answering: Answering,
-  reply: FastifyReply,
-  status: number,
-  headers: OutgoingHttpHeaders,
-  parts: readonly Uint8Array[],
-  byteLength: number,
-): void {
+export function answer(answering: Answering, reply: FastifyReply, whole: Answer): void {
   reply.hijack();
+  const { parts = [] } = whole;
   const { method, headers: asked } = reply.request.raw;
   const encoding =
-    byteLength < leastCompressedBytes || method === 'HEAD'
+    lengthOf(parts) < leastCompressedBytes || method === 'HEAD'
       ? undefined
       : answerEncoding(asked['accept-encoding']);
   if (encoding === undefined) {
-    send(answering, reply, status, headers, parts, byteLength);
+    send(answering, reply, whole);
     return;
   }
   compress(encoding, parts, (error, bytes) => {
-    if (error !== null) send(answering, reply, status, headers, parts, byteLength);
+    if (error !== null) send(answering, reply, whole);
     else {
-      const encoded = { ...headers, 'content-encoding': encoding, vary: 'accept-encoding' };
-      send(answering, reply, status, encoded, [bytes], bytes.byteLength);
+      const headers = { ...whole.headers, 'content-encoding': encoding, vary: 'accept-encoding' };
+      send(answering, reply, { ...whole, headers, parts: [bytes] });
     }
   });
 }
@@ -56,17 +56,17 @@ export function answer(
 function send(
   answering: Answering,
   reply: FastifyReply,
-  status: number,
-  headers: OutgoingHttpHeaders,
-  parts: readonly Uint8Array[],
-  byteLength: number,
+  { status, headers, parts = [] }: Answer,
 ): void {
   const response = reply.raw;
   if (response.headersSent || response.destroyed) return;
-  headers['content-length'] = byteLength;
-  Object.assign(headers, traceOf(reply.request.raw));
-  if (answering.isStopping) headers.connection = 'close';
-  response.writeHead(status, headers);
+  const byteLength = lengthOf(parts);
+  response.writeHead(status, {
+    ...headers,
+    'content-length': byteLength,
+    ...traceOf(reply.request.raw),
+    ...(answering.isStopping && { connection: 'close' }),
+  });
   if (parts.length <= 1) {
     response.end(parts[0]);
   } else if (byteLength <= joinedBytes) {
@@ -87,8 +87,8 @@ export function answerJson(
   value: unknown,
   status = 200,
 ): void {
-  const body = Buffer.from(JSON.stringify(value));
-  answer(answering, reply, status, { 'content-type': jsonType }, [body], body.byteLength);
+  const parts = [Buffer.from(JSON.stringify(value))];
+  answer(answering, reply, { status, headers: { 'content-type': jsonType }, parts });
 }
 
 /** Answers with an error, whatever was thrown; faults of the server are logged. */
@@ -100,9 +100,12 @@ export function answerError(
 ): void {
   const { status, message, headers } = errorAnswer(thrown);
   if (status === 500) request.log.error({ err: thrown }, message);
-  const body = Buffer.from(JSON.stringify({ error: message }));
-  const all = { ...headers, 'content-type': jsonType };
-  answer(answering, reply, status, all, [body], body.byteLength);
+  const parts = [Buffer.from(JSON.stringify({ error: message }))];
+  answer(answering, reply, { status, headers: { ...headers, 'content-type': jsonType }, parts });
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((bytes, { byteLength }) => bytes + byteLength, 0);
 }
 
 /** What a request says of the trace that it is part of. */

@@ -82,6 +82,7 @@ class Exchange {
     const reading = {
       maxBytes: this.#settings.maxBodyBytes,
       hold: this.#admitted.hold,
+      take: this.#admitted.take,
       alignAt: jsonBytes ?? 0,
     };
     readBody(this.#request.raw, reading, (error, body) => {
@@ -135,7 +136,7 @@ class Exchange {
       try {
         if (error !== null) throw error;
         if (response === undefined) throw new Error('the data plane gave no response');
-        const { parts, byteLength, jsonBytes } = encodeInferResponse(response, form);
+        const { parts, jsonBytes } = encodeInferResponse(response, form);
         const headers: OutgoingHttpHeaders =
           jsonBytes === undefined
             ? { 'content-type': 'application/json' }
@@ -143,7 +144,7 @@ class Exchange {
                 'content-type': 'application/octet-stream',
                 'inference-header-content-length': jsonBytes,
               };
-        answer(this.#settings.answering, this.#reply, 200, headers, parts, byteLength);
+        answer(this.#settings.answering, this.#reply, { status: 200, headers, parts });
       } catch (thrown) {
         this.#fail(thrown);
       }

@@ -9,6 +9,8 @@ export interface BodyReading {
   readonly maxBytes: number;
   /** Called before bytes are kept; throws to refuse them. */
   readonly hold: (bytes: number) => void;
+  /** Gives memory of at least so many bytes, for as long as the body is used. */
+  readonly take: (bytes: number) => ArrayBuffer;
   /**
    * The body is placed so that its byte of this index has an address that every tensor type can be
    * viewed at.
@@ -162,7 +164,7 @@ class GrowingBody {
         ? Math.min(firstCapacity, reading.maxBytes)
         : Math.min(firstDeclaredCapacity, declared);
     reading.hold(capacity);
-    this.#place = alignedPlace(capacity, reading.alignAt);
+    this.#place = alignedPlace(capacity, reading);
   }
 
   add(chunk: Uint8Array): void {
@@ -179,22 +181,23 @@ class GrowingBody {
   }
 
   #grow(least: number): void {
-    const { maxBytes, hold, alignAt } = this.#reading;
+    const { maxBytes, hold } = this.#reading;
     if (least > maxBytes) throw tooLong(maxBytes);
     const old = this.#place;
     const most = this.#declared ?? maxBytes;
     const capacity = Math.min(most, Math.max(least, 2 * old.length));
     hold(capacity - old.length);
-    this.#place = alignedPlace(capacity, alignAt);
+    this.#place = alignedPlace(capacity, this.#reading);
     this.#place.set(old);
   }
 }
 
-function alignedPlace(length: number, alignAt: number): Uint8Array<ArrayBuffer> {
+function alignedPlace(
+  length: number,
+  { alignAt, take }: Pick<BodyReading, 'alignAt' | 'take'>,
+): Uint8Array<ArrayBuffer> {
   const start = (alignment - (alignAt % alignment)) % alignment;
-  // Not zeroed, as only bytes that were written are ever read.
-  const { buffer } = Buffer.allocUnsafeSlow(length + start);
-  return new Uint8Array(buffer, start, length);
+  return new Uint8Array(take(length + start), start, length);
 }
 
 function ignore(): void {

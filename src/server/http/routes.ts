@@ -78,9 +78,8 @@ function serverRoutes({ plane, settings, answering }: RouteParts): RouteTable {
       '/metrics': {
         GET: async (_, reply) => {
           const { contentType, body } = await metrics();
-          const bytes = Buffer.from(body);
           const headers = { 'content-type': contentType };
-          answer(answering, reply, 200, headers, [bytes], bytes.byteLength);
+          answer(answering, reply, { status: 200, headers, parts: [Buffer.from(body)] });
         },
       },
     }),
@@ -134,13 +133,13 @@ function repositoryRoutes(parts: RouteParts): RouteTable {
     guard.checkChange(request.raw);
     const body = await readJson(parts, request, reply, settings.limits.maxBodyBytes);
     await loadModel(plane, guard, request, body);
-    answer(answering, reply, 200, {}, [], 0);
+    answer(answering, reply, { status: 200 });
   };
   const unload: Handler = async (request, reply) => {
     guard.checkChange(request.raw);
     await readJson(parts, request, reply);
     await plane.unload(modelOf(request).modelName);
-    answer(answering, reply, 200, {}, [], 0);
+    answer(answering, reply, { status: 200 });
   };
   const table: Record<string, RouteTable[string]> = {};
   // The second form names one of several repositories; here there is one, whatever its name.
@@ -177,8 +176,9 @@ async function readJson(
 ): Promise<JsonObject> {
   const admitted = management.enter();
   reply.raw.once('close', admitted.leave);
-  const { maxBodyBytes } = settings.limits;
-  const reading = { maxBytes: Math.min(maxBytes, maxBodyBytes), hold: admitted.hold, alignAt: 0 };
+  const { hold, take } = admitted;
+  const atMost = Math.min(maxBytes, settings.limits.maxBodyBytes);
+  const reading = { maxBytes: atMost, hold, take, alignAt: 0 };
   const body = await new Promise<Uint8Array>((resolve, reject) => {
     readBody(request.raw, reading, (error, bytes) => {
       if (error === null) resolve(bytes);

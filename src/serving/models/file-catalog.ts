@@ -1,4 +1,4 @@
-import { DnnScalerError } from '../../errors.ts';
+import { DnnScalerError, invalidArgument } from '../../errors.ts';
 import type { LoadOptions } from '../../oip/data-plane.ts';
 import { configOf } from './model-config.ts';
 import type { ModelCatalog, ModelSource, ModelToServe } from './model-repository.ts';
@@ -19,7 +19,7 @@ export interface NamedModel {
 /** Their one version. */
 const onlyVersion = '1';
 
-/** Models given one by one. */
+/** Models given one by one, and those that are uploaded. */
 export class FileCatalog implements ModelCatalog {
   readonly #models: readonly NamedModel[];
   readonly #defaults: ModelDefaults;
@@ -34,6 +34,17 @@ export class FileCatalog implements ModelCatalog {
       return { name: model.name, read: (options) => this.#read(model, options) };
     });
     return Promise.resolve(sources);
+  }
+
+  uploaded(name: string): ModelSource {
+    if (!/^\w[\w.-]{0,199}$/.test(name)) {
+      const rule = 'must be 1 to 200 letters, digits, ".", "_" or "-", the first no dot or dash';
+      throw invalidArgument('the name of an uploaded model', rule, name);
+    }
+    const open = (): never => {
+      throw new DnnScalerError('not-found', `model ${name} needs its files with each load`);
+    };
+    return { name, read: (options) => this.#read({ name, open }, options) };
   }
 
   async #read(model: NamedModel, options: LoadOptions): Promise<ModelToServe> {
@@ -78,5 +89,10 @@ export class JoinedCatalog implements ModelCatalog {
       names.add(name);
     }
     return sources;
+  }
+
+  /** By the first that takes uploads. */
+  uploaded(name: string): ModelSource | undefined {
+    return this.#catalogs.find((catalog) => catalog.uploaded !== undefined)?.uploaded?.(name);
   }
 }

@@ -26,6 +26,12 @@ export interface ModelToServe {
 /** Finds models by name; may learn of new ones between calls. */
 export interface ModelCatalog {
   sources(): Promise<readonly ModelSource[]>;
+  /**
+   * A source of uploaded files under a name that none of the sources has; without it there is none.
+   *
+   * @throws DnnScalerError `invalid-argument` for a name that no model can have
+   */
+  uploaded?(name: string): ModelSource | undefined;
 }
 
 interface Serving {
@@ -38,6 +44,8 @@ interface Slot {
   state: ModelState;
   reason: string;
   serving: Serving | null;
+  /** No source has it: nobody misses it when it does not serve. */
+  isUploaded: boolean;
   /** Ends when everything asked of this model so far is done: one thing at a time. */
   busy: Promise<void>;
 }
@@ -70,8 +78,9 @@ export class ModelRepository {
   /** True when every model that should serve does. */
   get isReady(): boolean {
     return [...this.#slots.values()].every(
-      ({ state, serving, reason }) =>
-        (state === 'UNAVAILABLE' && reason === unloaded) || serving?.model.isReady === true,
+      ({ state, serving, reason, isUploaded }) =>
+        (state === 'UNAVAILABLE' && (reason === unloaded || isUploaded)) ||
+        serving?.model.isReady === true,
     );
   }
 
@@ -143,12 +152,15 @@ export class ModelRepository {
    * Loads a model, or swaps in what its source holds now. When that fails, what served before
    * goes on serving.
    *
-   * @throws DnnScalerError `not-found` when no source has the name; whatever opening it throws
+   * @throws DnnScalerError `not-found` when no source has the name and no files come along; whatever
+   *   opening it throws
    */
   async load(name: string, options: LoadOptions): Promise<void> {
-    const source = (await this.#catalog.sources()).find((candidate) => candidate.name === name);
+    const known = (await this.#catalog.sources()).find((candidate) => candidate.name === name);
+    const source = known ?? (options.files.size > 0 ? this.#catalog.uploaded?.(name) : undefined);
     if (source === undefined) throw unknownModel(name, this.names);
     await this.#inTurn(name, async (slot) => {
+      slot.isUploaded = known === undefined;
       if (slot.serving === null) slot.state = 'LOADING';
       let toServe: ModelToServe | undefined;
       try {
@@ -200,7 +212,10 @@ export class ModelRepository {
   #slotOf(name: string): Slot {
     let slot = this.#slots.get(name);
     if (slot === undefined) {
-      slot = { state: 'UNAVAILABLE', reason: '', serving: null, busy: Promise.resolve() };
+      slot = {
+        ...{ state: 'UNAVAILABLE', reason: '', serving: null, isUploaded: false },
+        busy: Promise.resolve(),
+      };
       this.#slots.set(name, slot);
     }
     return slot;

@@ -9,11 +9,13 @@ export interface NvidiaGpu {
   readonly uuid: string;
   /** Of the driver, such as `580.95.05`. */
   readonly driver: string;
-  readonly memoryBytes: number;
-  readonly freeBytes: number;
+  /** Both absent where the GPU does not tell, as those that share the machine's memory. */
+  readonly memoryBytes?: number;
+  readonly freeBytes?: number;
 }
 
-const fields = ['index', 'name', 'uuid', 'driver_version', 'memory.total', 'memory.free'];
+/** The name comes last, since nothing says that it holds no comma. */
+const fields = ['index', 'uuid', 'driver_version', 'memory.total', 'memory.free', 'name'];
 
 /** The GPUs of this machine; undefined without `nvidia-smi`, or when it fails. */
 export async function listNvidiaGpus(host: Host): Promise<readonly NvidiaGpu[] | undefined> {
@@ -22,28 +24,28 @@ export async function listNvidiaGpus(host: Host): Promise<readonly NvidiaGpu[] |
   return output === undefined ? undefined : parseGpus(output);
 }
 
-/** Lines of `0, NVIDIA H100, GPU-1f.., 580.95.05, 81559, 80994`, with memory in MiB. */
+/** Lines of `0, GPU-1f.., 580.95.05, 81559, 80994, NVIDIA H100`, with memory in MiB. */
 export function parseGpus(csv: string): readonly NvidiaGpu[] {
   return csv.split('\n').flatMap((line) => {
-    const [index, name, uuid, driver, total, free] = line.split(',').map((cell) => cell.trim());
-    if (index === undefined || !/^\d+$/.test(index) || free === undefined) return [];
+    const cells = line.split(',').map((cell) => cell.trim());
+    const [index = '', uuid = '', driver = '', total, free, ...name] = cells;
+    if (!/^\d+$/.test(index) || name.length === 0) return [];
+    const memoryBytes = mebibytes(total);
+    const freeBytes = mebibytes(free);
     return [
       {
-        index: Number(index),
-        name: name as string,
-        uuid: uuid as string,
-        driver: driver as string,
-        memoryBytes: mebibytes(total),
-        freeBytes: mebibytes(free),
+        ...{ index: Number(index), name: name.join(', '), uuid, driver },
+        ...(memoryBytes !== undefined && { memoryBytes }),
+        ...(freeBytes !== undefined && { freeBytes }),
       },
     ];
   });
 }
 
-/** What cannot be read, which nvidia-smi writes as `[N/A]`, counts as 0. */
-function mebibytes(text: string | undefined): number {
+/** Undefined for what cannot be read, which nvidia-smi writes as `[N/A]`. */
+function mebibytes(text: string | undefined): number | undefined {
   const value = Number(text);
-  return Number.isFinite(value) ? value * 2 ** 20 : 0;
+  return Number.isFinite(value) ? value * 2 ** 20 : undefined;
 }
 
 /**

@@ -64,7 +64,7 @@ describe('the GPU of an instance', () => {
   });
 
   it('needs a driver as new as the provider libraries', async () => {
-    const old = { 'nvidia-smi': '0, NVIDIA A, GPU-aaaa, 550.54.14, 81920, 80000' };
+    const old = { 'nvidia-smi': '0, GPU-aaaa, 550.54.14, 81920, 80000, NVIDIA A' };
     await expect(prepare({}, { ...cudaMachine(13), commands: old })).rejects.toThrow(
       'the NVIDIA driver is 550.54.14, and these provider libraries are for CUDA 13, which needs 580 or later',
     );
@@ -138,8 +138,11 @@ describe('MPS', () => {
 
 describe('parseGpus', () => {
   it('takes lines of figures and nothing else', () => {
-    expect(parseGpus('warning: something\n\n3, A, GPU-1, 580.1, [N/A], [N/A]\n')).toEqual([
-      { index: 3, name: 'A', uuid: 'GPU-1', driver: '580.1', memoryBytes: 0, freeBytes: 0 },
+    expect(parseGpus('warning: something\n\n3, GPU-1, 580.1, [N/A], [N/A], A, B\n')).toEqual([
+      { index: 3, name: 'A, B', uuid: 'GPU-1', driver: '580.1' },
     ]);
+    expect(parseGpus('0, GPU-2, 580.1, 1024, 512, A')[0]).toMatchObject({
+      ...{ memoryBytes: 2 ** 30, freeBytes: 2 ** 29 },
+    });
   });
 });

@@ -93,16 +93,16 @@ function memoryLimit(
   gpu: NvidiaGpu | undefined,
 ): number | undefined {
   if (memoryPerInstance === undefined) return undefined;
-  const total = gpu?.memoryBytes ?? 0;
+  const total = gpu?.memoryBytes;
   if ('bytes' in memoryPerInstance) {
     const { bytes } = memoryPerInstance;
-    if (total > 0 && bytes > total) {
+    if (total !== undefined && bytes > total) {
       const rule = `must be at most the GPU's ${formatBytes(total)}`;
       throw invalidArgument('memory per instance', rule, formatBytes(bytes));
     }
     return bytes;
   }
-  if (total > 0) return Math.floor(memoryPerInstance.fraction * total);
+  if (total !== undefined) return Math.floor(memoryPerInstance.fraction * total);
   throw new DnnScalerError(
     'unavailable',
     'memory per instance as a fraction needs nvidia-smi, which does not tell how much memory the GPU has; give it in bytes, such as 2GiB',
@@ -118,8 +118,8 @@ function roomFor(
   // Ten instances of a tenth each fit, whatever the last digit of ten tenths is.
   const share = 'fraction' in memoryPerInstance ? memoryPerInstance.fraction : undefined;
   if (share !== undefined) return Math.max(1, Math.floor(1 / share + 1e-9));
-  const total = gpu?.memoryBytes ?? 0;
-  return total > 0 ? Math.max(1, Math.floor(total / memoryBytes)) : Number.POSITIVE_INFINITY;
+  const total = gpu?.memoryBytes ?? Number.POSITIVE_INFINITY;
+  return Math.max(1, Math.floor(total / memoryBytes));
 }
 
 function memoryNote(memoryBytes: number, mps: boolean): string {

@@ -66,8 +66,8 @@ export function cudaMachine(
     },
     commands: {
       'nvidia-smi': [
-        '0, NVIDIA A, GPU-aaaa, 580.95.05, 81920, 80000',
-        '1, NVIDIA B, GPU-bbbb, 580.95.05, 40960, 40000',
+        '0, GPU-aaaa, 580.95.05, 81920, 80000, NVIDIA A',
+        '1, GPU-bbbb, 580.95.05, 40960, 40000, NVIDIA B',
       ].join('\n'),
     },
   };

@@ -1,0 +1,84 @@
+/** A client that takes as little of the machine as it can, since it shares it with what is measured. */
+import { connect } from 'node:net';
+import { systemClock } from '../../src/clock.ts';
+import { toInferMessage } from '../../src/oip/client/infer-messages.ts';
+import type { WireTensor } from '../../src/oip/tensor.ts';
+
+/** An inference request as it goes over the wire. */
+export function requestBytes(model: string, inputs: readonly WireTensor[]): Buffer {
+  const { body, headers } = toInferMessage({ inputs }, 'binary');
+  const bytes = Buffer.from(body);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const head =
+    `POST /v2/models/${model}/infer HTTP/1.1\r\nhost: localhost\r\n` +
+    `content-length: ${bytes.byteLength}\r\n${lines.join('')}\r\n`;
+  return Buffer.concat([Buffer.from(head), bytes]);
+}
+
+/** Keeps so many requests under way for a while, each on a connection of its own; answers a second. */
+export async function answeredPerS(
+  url: string,
+  requests: readonly Buffer[],
+  inFlight: number,
+  durationMs: number,
+): Promise<number> {
+  const startMs = systemClock.nowMs();
+  let answered = 0;
+  const loops = Array.from({ length: inFlight }, async (_, first) => {
+    const exchange = await openExchange(url);
+    try {
+      for (let i = first; systemClock.nowMs() - startMs < durationMs; i += inFlight) {
+        await exchange.ask(requests[i % requests.length] as Buffer);
+        answered += 1;
+      }
+    } finally {
+      exchange.close();
+    }
+  });
+  await Promise.all(loops);
+  return (1000 * answered) / (systemClock.nowMs() - startMs);
+}
+
+interface Exchange {
+  /** Sends a request and waits for the whole of its answer. */
+  ask(request: Buffer): Promise<void>;
+  close(): void;
+}
+
+export function openExchange(url: string): Promise<Exchange> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+  let head = '';
+  /** Bytes of the answer still to come, once its length is known. */
+  let left = Number.NaN;
+  let waiting: { resolve(): void; reject(error: Error): void } | undefined;
+  const fail = (error: Error): void => waiting?.reject(error);
+  socket.on('error', fail).on('close', () => fail(new Error('the server closed the connection')));
+  socket.on('data', (chunk: Buffer) => {
+    if (Number.isNaN(left)) {
+      head += chunk.toString('latin1');
+      const end = head.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      if (!head.startsWith('HTTP/1.1 200')) fail(new Error(head.slice(0, 500)));
+      left = Number(/content-length: (\d+)/i.exec(head)?.[1]) - (head.length - end - 4);
+    } else {
+      left -= chunk.length;
+    }
+    if (left > 0) return;
+    head = '';
+    left = Number.NaN;
+    waiting?.resolve();
+  });
+  return new Promise((opened, refused) => {
+    socket.once('error', refused).once('connect', () => {
+      opened({
+        ask: (request) =>
+          new Promise((resolve, reject) => {
+            waiting = { resolve, reject };
+            socket.write(request);
+          }),
+        close: () => socket.destroy(),
+      });
+    });
+  });
+}
