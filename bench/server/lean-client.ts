@@ -7,12 +7,20 @@ import type { WireTensor } from '../../src/oip/tensor.ts';
 /** An inference request as it goes over the wire. */
 export function requestBytes(model: string, inputs: readonly WireTensor[]): Buffer {
   const { body, headers } = toInferMessage({ inputs }, 'binary');
-  const bytes = Buffer.from(body);
+  return postBytes(model, headers, Buffer.from(body));
+}
+
+/** The same with any body. */
+export function postBytes(
+  model: string,
+  headers: Readonly<Record<string, string>>,
+  body: Uint8Array,
+): Buffer {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const head =
     `POST /v2/models/${model}/infer HTTP/1.1\r\nhost: localhost\r\n` +
-    `content-length: ${bytes.byteLength}\r\n${lines.join('')}\r\n`;
-  return Buffer.concat([Buffer.from(head), bytes]);
+    `content-length: ${body.byteLength}\r\n${lines.join('')}\r\n`;
+  return Buffer.concat([Buffer.from(head), body]);
 }
 
 /** Keeps so many requests under way for a while, each on a connection of its own; answers a second. */
@@ -39,7 +47,8 @@ export async function answeredPerS(
   return (1000 * answered) / (systemClock.nowMs() - startMs);
 }
 
-interface Exchange {
+/** One connection, one request at a time. */
+export interface Exchange {
   /** Sends a request and waits for the whole of its answer. */
   ask(request: Buffer): Promise<void>;
   close(): void;

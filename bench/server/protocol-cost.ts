@@ -1,7 +1,4 @@
 /** CPU time that a server spends on a request before and after inference, against a bare echo. */
-import { fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { Client, credentials } from '@grpc/grpc-js';
 import { loadInferencePackage } from '../../src/oip/grpc-definition.ts';
 import { toInferMessage } from '../../src/oip/client/infer-messages.ts';
@@ -10,6 +7,8 @@ import { quantileOfSorted } from '../../src/telemetry/quantile.ts';
 import { Pool } from 'undici';
 import type { BenchReport } from '../harness.ts';
 import { isMain, ratio, runBenches } from '../harness.ts';
+import type { EchoServer } from './echo-server.ts';
+import { startEcho } from './echo-server.ts';
 
 const rounds = 100;
 const requestsPerRound = 20;
@@ -66,8 +65,8 @@ export async function protocolCost(): Promise<BenchReport> {
 }
 
 async function compare(protocol: 'http' | 'grpc', tensor: WireTensor) {
-  const bare = await startWorker(`bare ${protocol}`);
-  const ours = await startWorker(`our ${protocol}`);
+  const bare = await startEcho(`bare ${protocol}`);
+  const ours = await startEcho(`our ${protocol}`);
   const open = protocol === 'http' ? httpSender : grpcSender;
   const toBare = open(bare.port, tensor);
   const toOurs = open(ours.port, tensor);
@@ -80,8 +79,8 @@ async function compare(protocol: 'http' | 'grpc', tensor: WireTensor) {
     oursRounds.push(await cpuPerRequest(ours, toOurs, requestsPerRound));
   }
   await Promise.all([toBare.close(), toOurs.close()]);
-  bare.child.disconnect();
-  ours.child.disconnect();
+  bare.stop();
+  ours.stop();
   const bareUs = lowerQuartile(bareRounds);
   const oursUs = lowerQuartile(oursRounds);
   return { bareUs, oursUs, ratio: oursUs / bareUs };
@@ -92,40 +91,6 @@ function lowerQuartile(values: readonly number[]): number {
     values.toSorted((a, b) => a - b),
     0.25,
   );
-}
-
-interface EchoServer {
-  readonly child: ChildProcess;
-  readonly port: number;
-  cpuUs(): Promise<number>;
-}
-
-async function startWorker(kind: string): Promise<EchoServer> {
-  const file = fileURLToPath(new URL('echo-worker.mjs', import.meta.url));
-  const child = fork(file, [kind], { execArgv: [] });
-  const gone = new Promise<never>((_resolve, reject) => {
-    child.once('exit', (code) => {
-      reject(new Error(`${kind} ended with ${code}`));
-    });
-  });
-  // It ends when it is told to, too, and then nobody waits for it any more.
-  gone.catch(() => undefined);
-  const next = <T>(): Promise<T> => {
-    const message = new Promise<T>((resolve) => {
-      child.once('message', resolve as (message: unknown) => void);
-    });
-    return Promise.race([message, gone]);
-  };
-  const { port } = await next<{ port: number }>();
-  return {
-    child,
-    port,
-    async cpuUs() {
-      const answer = next<{ cpuUs: number }>();
-      child.send('cpu');
-      return (await answer).cpuUs;
-    },
-  };
 }
 
 async function cpuPerRequest(

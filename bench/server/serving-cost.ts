@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { samplePhotos } from '../../examples/photos.ts';
 import { sleep, systemClock } from '../../src/clock.ts';
-import { OipHttpClient } from '../../src/oip/client/index.ts';
 import type { WireTensor } from '../../src/oip/tensor.ts';
 import type { OperatingPoint } from '../../src/operating-point.ts';
 import { runSweep } from '../../src/serving/sweep.ts';
@@ -18,12 +17,16 @@ import { findNetwork } from '../../src/zoo/registry.ts';
 import type { BenchReport } from '../harness.ts';
 import { isMain, median, ratio, runBenches } from '../harness.ts';
 import { benchModel, withEngine } from '../models.ts';
-import { answeredPerS, requestBytes } from './lean-client.ts';
+import { startEcho } from './echo-server.ts';
+import type { Exchange } from './lean-client.ts';
+import { answeredPerS, openExchange, postBytes, requestBytes } from './lean-client.ts';
 
 const rounds = 5;
 const roundMs = 6000;
 /** One after the other before latencies count: until then the code of both ends is still compiled. */
 const warmUpRequests = 1000;
+const requestsInTurn = 200;
+const pauseMs = 15;
 
 /** Throughput of the built server under a closed loop against its engine alone, taken in turns. */
 export async function saturation(): Promise<BenchReport> {
@@ -89,7 +92,7 @@ async function againstEngine(
       });
       if (alone === undefined) throw new Error('nothing was measured');
       enginePerS.push(alone.throughputPerS);
-      serverPerS.push(await answeredPerS(server.client.origin, requests, inFlight, roundMs));
+      serverPerS.push(await answeredPerS(server.url, requests, inFlight, roundMs));
     }
     return {
       enginePerS: median(enginePerS),
@@ -102,36 +105,41 @@ async function againstEngine(
 /** What the way through the server adds to a request that finds it idle. */
 export async function lightLoad(): Promise<BenchReport> {
   const network = 'mobilenet_v1_025';
-  const requests = 200;
-  const pauseMs = 15;
   const photo = await sharp(readFileSync(samplePhotos()[0] as string))
     .resize(320, 320)
     .jpeg({ quality: 70 })
     .toBuffer();
+  const row = findNetwork(network).makeRow(new Random(1));
+  const asTensor = requestBytes(network, tensorsOf(network, row));
+  const asJpeg = postBytes(network, { 'content-type': 'image/jpeg' }, photo);
   const point = { batchSize: 8, instances: 1 };
-  const figures = await withServer(network, point, 'process', async ({ client, child }) => {
-    const row = findNetwork(network).makeRow(new Random(1));
-    const inputs = tensorsOf(network, row);
-    const asTensor = await inTurn(requests, pauseMs, child, client, network, () =>
-      client.infer({ name: network }, { inputs }),
-    );
-    const asJpeg = await inTurn(requests, pauseMs, child, client, network, () =>
-      sendImage(client, network, photo),
-    );
-    return [
-      { request: '48 KB UINT8 tensor', target: 1, ...asTensor },
-      { request: `${Math.round(photo.length / 1024)} KB JPEG, decoded`, target: null, ...asJpeg },
-    ];
-  });
+  const figures = await withServer(network, point, 'process', async (server) => [
+    {
+      request: '48 KB UINT8 tensor',
+      ...(await inTurn(server, network, asTensor)),
+      bareMs: await bareEcho(asTensor),
+      target: 1,
+    },
+    {
+      request: `${Math.round(photo.length / 1024)} KB JPEG, decoded`,
+      ...(await inTurn(server, network, asJpeg)),
+      bareMs: await bareEcho(asJpeg),
+      target: null,
+    },
+  ]);
   return {
     title: `Server: latency at light load, ${network}`,
-    about: `${requests} requests one at a time, ${pauseMs} ms apart. Added: the client's p50 less the mean engine call; CPU is the server process's alone, instances apart.`,
+    about:
+      `${requestsInTurn} requests one at a time, ${pauseMs} ms apart, after ${warmUpRequests} without a pause. Added: the client's p50 less the mean\n` +
+      `engine call; bare echo: p50 of a bare node:http echo of the same bytes at that pace, which is part of what is added.\n` +
+      `CPU is the server process's alone, instances apart.`,
     columns: [
       { heading: 'request' },
       { heading: 'p50', align: 'right' },
       { heading: 'engine call', align: 'right' },
       { heading: 'added', align: 'right' },
       { heading: 'target', align: 'right' },
+      { heading: 'bare echo', align: 'right' },
       { heading: 'server CPU', align: 'right' },
     ],
     rows: figures.map((row) => [
@@ -140,55 +148,55 @@ export async function lightLoad(): Promise<BenchReport> {
       formatMs(row.engineMs),
       formatMs(row.addedMs),
       row.target === null ? '' : `under ${formatMs(row.target)}`,
+      formatMs(row.bareMs),
       formatMs(row.cpuMs),
     ]),
     figures,
   };
 }
 
-async function inTurn(
-  requests: number,
-  pauseMs: number,
-  child: ChildProcess,
-  client: OipHttpClient,
-  network: string,
-  send: () => Promise<unknown>,
-) {
-  for (let i = 0; i < warmUpRequests; i += 1) await send();
-  const before = await engineTime(client, network);
+async function inTurn({ url, child }: Server, network: string, request: Buffer) {
+  const exchange = await openExchange(url);
+  for (let i = 0; i < warmUpRequests; i += 1) await exchange.ask(request);
+  const before = await engineTime(url, network);
   const cpuBefore = cpuMsOf(child);
-  const latencies: number[] = [];
-  for (let i = 0; i < requests; i += 1) {
-    const startMs = systemClock.nowMs();
-    await send();
-    latencies.push(systemClock.nowMs() - startMs);
-    await sleep(pauseMs);
-  }
-  const cpuMs = (cpuMsOf(child) - cpuBefore) / requests;
-  const after = await engineTime(client, network);
+  const p50Ms = await pacedP50Ms(exchange, request);
+  const cpuMs = (cpuMsOf(child) - cpuBefore) / requestsInTurn;
+  const after = await engineTime(url, network);
+  exchange.close();
   const engineMs = (after.ns - before.ns) / (after.count - before.count) / 1e6;
-  const p50Ms = median(latencies);
   return { p50Ms, engineMs, addedMs: p50Ms - engineMs, cpuMs };
 }
 
-async function engineTime(client: OipHttpClient, network: string) {
-  const response = await fetch(`${client.origin}/v2/models/${network}/stats`);
+async function bareEcho(request: Buffer): Promise<number> {
+  const echo = await startEcho('bare http');
+  const exchange = await openExchange(`http://127.0.0.1:${echo.port}`);
+  for (let i = 0; i < warmUpRequests; i += 1) await exchange.ask(request);
+  const p50Ms = await pacedP50Ms(exchange, request);
+  exchange.close();
+  echo.stop();
+  return p50Ms;
+}
+
+async function pacedP50Ms(exchange: Exchange, request: Buffer): Promise<number> {
+  const latencies: number[] = [];
+  for (let i = 0; i < requestsInTurn; i += 1) {
+    const startMs = systemClock.nowMs();
+    await exchange.ask(request);
+    latencies.push(systemClock.nowMs() - startMs);
+    await sleep(pauseMs);
+  }
+  return median(latencies);
+}
+
+async function engineTime(url: string, network: string) {
+  const response = await fetch(`${url}/v2/models/${network}/stats`);
   const { model_stats } = (await response.json()) as {
     model_stats: { inference_stats: { compute_infer: { count: number; ns: number } } }[];
   };
   const stats = model_stats[0];
   if (stats === undefined) throw new Error('the server has no statistics of its model');
   return stats.inference_stats.compute_infer;
-}
-
-async function sendImage(client: OipHttpClient, network: string, jpeg: Buffer): Promise<void> {
-  const response = await fetch(`${client.origin}/v2/models/${network}/infer`, {
-    method: 'POST',
-    headers: { 'content-type': 'image/jpeg' },
-    body: new Uint8Array(jpeg),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(text);
 }
 
 /** CPU time of a process from Linux's accounting, in ms; NaN elsewhere. */
@@ -212,7 +220,7 @@ function tensorsOf(network: string, row: Row): WireTensor[] {
 }
 
 interface Server {
-  readonly client: OipHttpClient;
+  readonly url: string;
   readonly child: ChildProcess;
 }
 
@@ -238,13 +246,7 @@ async function withServer<T>(
   ]);
   child.stderr.pipe(process.stderr);
   try {
-    const url = await readyUrl(child);
-    const client = new OipHttpClient({ url, maxConnections: 64 });
-    try {
-      return await use({ client, child });
-    } finally {
-      await client.close();
-    }
+    return await use({ url: await readyUrl(child), child });
   } finally {
     child.kill('SIGTERM');
   }

@@ -130,6 +130,8 @@ async function runScaler(
     trial.stop();
   });
   const result = await trial.start().finished;
+  // It may have ended in the middle of a change, which the next one would have to wait for.
+  await trial.deployment.whenStill();
   refuseIfCancelled(options);
   return result;
 }

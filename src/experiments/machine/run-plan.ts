@@ -19,9 +19,9 @@ export interface PlanOptions {
 
 /**
  * Calls of one image that fit into a run: a window that claims a p95 has 40 calls, so that there is
- * time for the probes, a move or two and a window at the point where it stays.
+ * time for the probes, some moves and some windows at the point where it stays.
  */
-const callsPerRun = 100;
+const callsPerRun = 300;
 /** The probe of the largest batch has four calls, one of which does not count. */
 const probeCalls = 4;
 /** Share of a run that this probe may take. */
