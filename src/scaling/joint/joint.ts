@@ -18,6 +18,7 @@ import { search } from './search.ts';
 import { shiftBetween } from './shift.ts';
 import { SideLooks } from './side-looks.ts';
 import { Timeliness } from './timeliness.ts';
+import { Volatility } from './volatility.ts';
 
 /** What a probe may risk: the expected excess over the limit, as a share of it. */
 const maxExcess = 0.3;
@@ -36,6 +37,8 @@ const clearlyBetter = 1.01;
 const clearlySafer = 0.004;
 /** Where requests are late, calls have to be this much shorter (logarithm) elsewhere. */
 const clearlyQuicker = 0.05;
+/** p95 of a normal distribution, in standard deviations. */
+const deviationsAt95 = 1.645;
 /** From this share of a point's throughput on requests queue for want of it. */
 const busyShare = 0.85;
 
@@ -65,6 +68,7 @@ export class JointScaler implements Scaler {
   readonly #readings = new Readings();
   readonly #patience = new Patience();
   readonly #timeliness = new Timeliness();
+  readonly #volatility = new Volatility();
   readonly #looks: SideLooks;
   #asked: OperatingPoint;
   #slo: Slo | null = null;
@@ -102,8 +106,8 @@ export class JointScaler implements Scaler {
     if (load === 'late') this.#timeliness.record(observation);
     if (this.#patience.isSettledAt(here, load)) return hold(point, `${why}: as expected, hold`);
 
-    const model = new LatencyModel(this.#readings.all);
-    const target = new LatencyTarget(slo, this.#readings.logTail, {
+    const model = new LatencyModel(this.#readings.uncertainBy(this.#volatility.sd));
+    const target = new LatencyTarget(slo, this.#logTail(), {
       isOpen: load !== 'closed',
       ...(load === 'late' && {
         mostLogMs: meanLogMs(model.predict(point.batchSize, point.instances)) - clearlyQuicker,
@@ -118,7 +122,7 @@ export class JointScaler implements Scaler {
     const isShort = load === 'overloaded' || (load === 'late' && arriving > busyShare * herePerMs);
     if (isShort && (best?.rowsPerMs ?? 0) < arriving) {
       // No point answers all of it in time: then as many as can be, with no time left for waiting.
-      const anyway = new LatencyTarget(slo, this.#readings.logTail);
+      const anyway = new LatencyTarget(slo, this.#logTail());
       const more = this.#improve(anyway, model, here, 0, why);
       return isDecision(more) ? more : this.#settle(more, here, 0, why);
     }
@@ -126,6 +130,11 @@ export class JointScaler implements Scaler {
       (load === 'late' ? this.#seekSooner(best, here, why) : undefined) ??
       this.#settle(best, here, needed, why)
     );
+  }
+
+  /** Of all points, the machine's wandering included, of which one window shows only a part. */
+  #logTail(): number {
+    return Math.hypot(this.#readings.logTail, deviationsAt95 * this.#volatility.sd);
   }
 
   /** Goes where more throughput is likely within the target; or else says what is best so far. */
@@ -197,7 +206,9 @@ export class JointScaler implements Scaler {
       if (!this.#readings.isReachable(batchSize, instances)) continue;
       const logMs = meanLogMs(model.predict(batchSize, instances));
       const isHere = sameKnobs(reading.point, here.point);
-      const logTail = this.#readings.logTailAt(reading) + (isHere ? 0 : extraMargin);
+      const logTail =
+        Math.hypot(this.#readings.logTailAt(reading), deviationsAt95 * this.#volatility.sd) +
+        (isHere ? 0 : extraMargin);
       if (!target.holds(logMs, logTail, instances)) continue;
       const rowsPerMs = (batchSize * instances) / Math.exp(logMs);
       if (rowsPerMs < needed) continue;
@@ -310,11 +321,12 @@ export class JointScaler implements Scaler {
    */
   #learn(observation: Observation): Reading | null {
     const now = readingOf(observation);
+    this.#volatility.note(now);
     const before = this.#readings.at(now.point);
     const wasInDoubt = this.#isInDoubt;
     this.#isInDoubt = false;
     if (before === undefined) return this.#readings.record(now);
-    const shift = shiftBetween(before, now, this.#readings.logTailAt(before));
+    const shift = shiftBetween(before, now, this.#readings.logTailAt(before), this.#volatility.sd);
     if (shift === undefined) return this.#readings.record(now, before.isStale);
     if (shift.logShift !== 0) {
       if (before.isStale) {

@@ -73,6 +73,14 @@ export class Readings {
     return this.#all;
   }
 
+  /** All of them, each less certain by so much (logarithm). */
+  uncertainBy(sd: number): readonly Reading[] {
+    if (sd === 0) return this.#all;
+    return this.#all.map((reading) => {
+      return { ...reading, relativeSd: Math.hypot(reading.relativeSd, sd) };
+    });
+  }
+
   at(point: OperatingPoint): Reading | undefined {
     return this.#all.find((reading) => sameKnobs(reading.point, point));
   }

@@ -6,6 +6,8 @@ const leastShift = 0.02;
 /** Standard deviations beyond which a change of the mean is no chance, and one of the tail. */
 const deviationsOfMean = 3.5;
 const deviationsOfTail = 8;
+/** Speeds far apart in time differ by more than those of windows that follow each other. */
+const wanderFactor = 3;
 /** From this share of its rows and instances on a point counts as fully used. */
 const fullShare = 0.95;
 
@@ -21,17 +23,19 @@ export interface Shift {
  * grew counts as a slow-down, too: a neighbour that comes and goes slows only some calls.
  *
  * @param logTailBefore the tail known of the point, see `Readings.logTailAt`
+ * @param volatilitySd how much the speed wanders by itself from window to window (logarithm)
  */
 export function shiftBetween(
   before: Reading,
   now: Reading,
   logTailBefore: number,
+  volatilitySd = 0,
 ): Shift | undefined {
   if (!isFull(before) || !isFull(now)) {
     // At part of the load calls differ from window to window: no reason to doubt all others.
     return isFull(before) ? { logShift: 0, reading: before } : { logShift: 0, reading: now };
   }
-  const sd = Math.hypot(before.relativeSd, now.relativeSd);
+  const sd = Math.hypot(before.relativeSd, now.relativeSd, wanderFactor * volatilitySd);
   const byMean = Math.log(now.latencyMs / before.latencyMs);
   const byTail = byMean + now.logTail - logTailBefore;
   if (byTail > byMean && byTail > Math.max(leastShift, deviationsOfTail * sd)) {
@@ -51,6 +55,7 @@ export function shiftBetween(
   return undefined;
 }
 
-function isFull({ point, batchSize, instances }: Reading): boolean {
+/** Whether all of its rows and instances were in use. */
+export function isFull({ point, batchSize, instances }: Reading): boolean {
   return batchSize >= fullShare * point.batchSize && instances >= fullShare * point.instances;
 }
