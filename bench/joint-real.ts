@@ -31,6 +31,9 @@ const rounds = 5;
 const roundPolicy = { pointMs: 700, pointCalls: 8 };
 /** So many of the swept points are measured again: the best of one short look may be luck. */
 const contenders = 3;
+/** And so many of those whose median call took this share of the limit at most. */
+const safeContenders = 2;
+const safeShare = 0.65;
 
 /** A point measured once in each round. */
 interface Remeasured {
@@ -173,6 +176,9 @@ function pointsToCompare(
   const seen = rankWithin(swept, slo);
   add(likely, contenders);
   add(seen, 1);
+  // Where the machine has slowed down since the sweep the others may not hold any more.
+  const safe = rank(swept, ({ requestLatency }) => requestLatency.p50Ms <= safeShare * slo.limitMs);
+  add(safe, safeContenders);
   for (const isOfKnob of [isBatching, isMultiTenancy]) {
     add(likely.filter(isOfKnob), 1);
     add(seen.filter(isOfKnob), 1);

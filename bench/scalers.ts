@@ -1,7 +1,7 @@
 /**
  * `npm run bench:scalers`: every scaler against the oracle, in virtual time, under a closed loop
- * with 5% noise on each call; then joint on networks drawn at random, after changes and under open
- * loops; in the end the targets with what was measured, and what the search cost. `--help` says more.
+ * with 5% noise on each call; then joint on networks drawn at random, on machines whose speed wanders, after
+ * changes and under open loops; in the end the targets with what was measured, and what the search cost. `--help` says more.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -12,6 +12,7 @@ import type { Outcome } from './scalers/closed-loop.ts';
 import { noiseSigma, runCase } from './scalers/closed-loop.ts';
 import { reportChanges } from './scalers/changes.ts';
 import { figuresOf } from './scalers/figures.ts';
+import { reportRestless } from './scalers/restless.ts';
 import { reportSearchCost } from './scalers/search-cost.ts';
 import { reportSurvey } from './scalers/survey.ts';
 import { reportTraffic } from './scalers/traffic.ts';
@@ -26,7 +27,7 @@ import { a100Surfaces, madeUpSurface, shapes } from './scalers/surfaces.ts';
 const scalers = ['fixed:1,1', 'clipper', 'batching', 'multi-tenancy', 'dnnscaler', 'joint'];
 const a100Factors = [1.2, 1.5, 2, 3, 5, 8, 12, 20];
 const shapeFactors = [1.5, 4, 12];
-const parts = ['a100', 'shapes', 'survey', 'changes', 'traffic'];
+const parts = ['a100', 'shapes', 'survey', 'restless', 'changes', 'traffic'];
 
 const help = `Usage: npm run bench:scalers -- [options]
 
@@ -168,6 +169,7 @@ async function main(): Promise<void> {
     ? await report('Made-up networks of other shapes', madeUp, shapeFactors, seeds)
     : [];
   const survey = chosen.has('survey') ? reportSurvey(networks) : [];
+  const restless = chosen.has('restless') ? reportRestless() : [];
   const changes = chosen.has('changes') ? await reportChanges() : [];
   const traffic = chosen.has('traffic') ? reportTraffic() : [];
   const targets = [
@@ -178,7 +180,15 @@ async function main(): Promise<void> {
   if (targets.length > 0) reportTargets(targets);
   if (a100.length > 0) reportSearchCost(a100);
   if (values.json !== undefined) {
-    const figures = { noiseSigma, runs: [...a100, ...others], survey, changes, traffic, targets };
+    const figures = {
+      noiseSigma,
+      runs: [...a100, ...others],
+      survey,
+      restless,
+      changes,
+      traffic,
+      targets,
+    };
     writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`);
   }
 }

@@ -23,6 +23,8 @@ export interface QuickOptions {
   readonly durationMs: number;
   sloAt(nowMs: number): Slo;
   readonly slowdownAt?: (nowMs: number) => number;
+  /** Added to a call. */
+  readonly pauseMs?: () => number;
 }
 
 /**
@@ -31,7 +33,8 @@ export interface QuickOptions {
  * of hundreds of surfaces, whose worst cases the simulator then repeats.
  */
 export function quickLoop(options: QuickOptions): readonly QuickWindow[] {
-  const { surface, scaler, noiseSigma, durationMs, slowdownAt = () => 1 } = options;
+  const { surface, scaler, noiseSigma, durationMs } = options;
+  const { slowdownAt = () => 1, pauseMs = () => 0 } = options;
   const random = new Random(options.seed);
   const windows: QuickWindow[] = [];
   let point = surface.reach(scaler.first());
@@ -41,8 +44,9 @@ export function quickLoop(options: QuickOptions): readonly QuickWindow[] {
     const { batchSize, instances } = point;
     const tookMs =
       surface.latencyMs(batchSize, instances) *
-      slowdownAt(nowMs) *
-      Math.exp(noiseSigma * random.normal());
+        slowdownAt(nowMs) *
+        Math.exp(noiseSigma * random.normal()) +
+      pauseMs();
     nowMs += tookMs / instances;
     const startedMs = nowMs - tookMs;
     // One row stands for the batch: all of its rows take equally long.

@@ -37,8 +37,6 @@ const clearlyBetter = 1.01;
 const clearlySafer = 0.004;
 /** Where requests are late, calls have to be this much shorter (logarithm) elsewhere. */
 const clearlyQuicker = 0.05;
-/** p95 of a normal distribution, in standard deviations. */
-const deviationsAt95 = 1.645;
 /** From this share of a point's throughput on requests queue for want of it. */
 const busyShare = 0.85;
 
@@ -107,7 +105,7 @@ export class JointScaler implements Scaler {
     if (this.#patience.isSettledAt(here, load)) return hold(point, `${why}: as expected, hold`);
 
     const model = new LatencyModel(this.#readings.uncertainBy(this.#volatility.sd));
-    const target = new LatencyTarget(slo, this.#logTail(), {
+    const target = new LatencyTarget(slo, this.#volatility.widen(this.#readings.logTail), {
       isOpen: load !== 'closed',
       ...(load === 'late' && {
         mostLogMs: meanLogMs(model.predict(point.batchSize, point.instances)) - clearlyQuicker,
@@ -122,7 +120,7 @@ export class JointScaler implements Scaler {
     const isShort = load === 'overloaded' || (load === 'late' && arriving > busyShare * herePerMs);
     if (isShort && (best?.rowsPerMs ?? 0) < arriving) {
       // No point answers all of it in time: then as many as can be, with no time left for waiting.
-      const anyway = new LatencyTarget(slo, this.#logTail());
+      const anyway = new LatencyTarget(slo, this.#volatility.widen(this.#readings.logTail));
       const more = this.#improve(anyway, model, here, 0, why);
       return isDecision(more) ? more : this.#settle(more, here, 0, why);
     }
@@ -130,11 +128,6 @@ export class JointScaler implements Scaler {
       (load === 'late' ? this.#seekSooner(best, here, why) : undefined) ??
       this.#settle(best, here, needed, why)
     );
-  }
-
-  /** Of all points, the machine's wandering included, of which one window shows only a part. */
-  #logTail(): number {
-    return Math.hypot(this.#readings.logTail, deviationsAt95 * this.#volatility.sd);
   }
 
   /** Goes where more throughput is likely within the target; or else says what is best so far. */
@@ -206,9 +199,8 @@ export class JointScaler implements Scaler {
       if (!this.#readings.isReachable(batchSize, instances)) continue;
       const logMs = meanLogMs(model.predict(batchSize, instances));
       const isHere = sameKnobs(reading.point, here.point);
-      const logTail =
-        Math.hypot(this.#readings.logTailAt(reading), deviationsAt95 * this.#volatility.sd) +
-        (isHere ? 0 : extraMargin);
+      const ownTail = this.#volatility.widen(this.#readings.logTailAt(reading));
+      const logTail = ownTail + (isHere ? 0 : extraMargin);
       if (!target.holds(logMs, logTail, instances)) continue;
       const rowsPerMs = (batchSize * instances) / Math.exp(logMs);
       if (rowsPerMs < needed) continue;

@@ -7,8 +7,9 @@ const mostSteps = 12;
 const leastSteps = 3;
 /** With a further window an observation grows by this share of its calls at least. */
 const leastGrowth = 0.08;
-/** Median of the absolute value of a standard normal number. */
+/** Median of the absolute value of a standard normal number, and its 95th percentile. */
 const medianDeviation = 0.6745;
+const deviationsAt95 = 1.645;
 
 /**
  * How much the machine's speed wanders by itself from one window to the next, as on one shared with
@@ -42,6 +43,11 @@ export class Volatility {
     const sorted = this.#steps.toSorted((a, b) => a - b);
     const median = sorted[Math.floor((sorted.length - 1) / 2)] as number;
     return median / medianDeviation / Math.SQRT2;
+  }
+
+  /** A tail (logarithm) seen in few windows as it is over many, in which the speed wanders. */
+  widen(logTail: number): number {
+    return Math.hypot(logTail, deviationsAt95 * this.sd);
   }
 }
 
