@@ -1,7 +1,8 @@
 /**
  * `npm run bench:scalers`: every scaler against the oracle, in virtual time, under a closed loop
- * with 5% noise on each call; then joint on networks drawn at random, on machines whose speed wanders, after
- * changes and under open loops; in the end the targets with what was measured, and what the search cost. `--help` says more.
+ * with 5% noise on each call; then joint on networks drawn at random, on machines whose speed wanders,
+ * after changes and under open loops; in the end the targets with what was measured, and what the
+ * search cost. `--help` says more.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

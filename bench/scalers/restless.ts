@@ -29,8 +29,10 @@ const machines: readonly Restlessness[] = [
   { name: 'wild', sigma: 0.08, wanderSd: 0.1, forgetsMs: 4000, pauseShare: 0.05, pauseMs: 3 },
 ];
 
+type Law = (batchSize: number, instances: number) => number;
+
 /** Laws like those of networks on two cores: one instance with both, or two with one each. */
-const networks: Readonly<Record<string, (batchSize: number, instances: number) => number>> = {
+const networks: Readonly<Record<string, Law>> = {
   'like Mult-VAE': (b, n) => (n === 1 ? 2.1 + 0.36 * b : 2.6 + 0.75 * b),
   'like MobileNet V1 1.0': (b, n) => (n === 1 ? 0.6 + 6.4 * b : 0.9 + 10.6 * b),
   'like MobileNet V1 0.25': (b, n) => (n === 1 ? 0.25 + 0.385 * b : 0.3 + 0.58 * b),
@@ -104,9 +106,9 @@ function run(
   sloFactor: number,
   seed: number,
 ): RestlessRun {
-  const law = networks[network] as (b: number, n: number) => number;
+  const law = networks[network] as Law;
   const slo = makeSlo(sloFactor * law(1, 1));
-  const longRun = longRunOf(machine, law);
+  const longRun = longRunOf(machine, network);
   const perMs = ({ batchSize, instances }: OperatingPoint): number => {
     const { p95Ms, meanMs } = longRun(batchSize, instances);
     return p95Ms > tolerance * slo.limitMs ? 0 : (batchSize * instances) / meanMs;
@@ -165,33 +167,49 @@ function pauseOf({ pauseShare, pauseMs }: Restlessness, random: Random): number 
   return random.next() < pauseShare ? random.exponential(pauseMs) : 0;
 }
 
-/** Latencies at a point in the long run, by drawing calls. */
-function longRunOf(
-  machine: Restlessness,
-  law: (batchSize: number, instances: number) => number,
-): (batchSize: number, instances: number) => { p95Ms: number; meanMs: number } {
+/** Of calls at a point, in the long run. */
+interface LongRun {
+  readonly p95Ms: number;
+  readonly meanMs: number;
+}
+type LongRunAt = (batchSize: number, instances: number) => LongRun;
+
+const longRuns = new Map<string, LongRunAt>();
+
+function longRunOf(machine: Restlessness, network: string): LongRunAt {
+  const key = `${machine.name} ${network}`;
+  const known = longRuns.get(key) ?? drawnLongRun(machine, networks[network] as Law);
+  longRuns.set(key, known);
+  return known;
+}
+
+/** By drawing calls, each point once. */
+function drawnLongRun(machine: Restlessness, law: Law): LongRunAt {
+  const points = new Map<string, LongRun>();
   const random = new Random(99);
   const calls = Array.from({ length: draws }, () => ({
     slowdown: Math.exp(machine.sigma * random.normal() + machine.wanderSd * random.normal()),
     pauseMs: pauseOf(machine, random),
   }));
   return (batchSize, instances) => {
+    const key = `${batchSize},${instances}`;
+    const known = points.get(key);
+    if (known !== undefined) return known;
     const callMs = law(batchSize, instances);
     const sorted = Float64Array.from(
       calls,
       ({ slowdown, pauseMs }) => callMs * slowdown + pauseMs,
     ).sort();
-    return {
+    const drawn = {
       p95Ms: sorted[Math.ceil(0.95 * draws) - 1] as number,
       meanMs: sorted.reduce((sum, ms) => sum + ms, 0) / draws,
     };
+    points.set(key, drawn);
+    return drawn;
   };
 }
 
-function surfaceOf(
-  network: string,
-  law: (batchSize: number, instances: number) => number,
-): Surface {
+function surfaceOf(network: string, law: Law): Surface {
   const points = [1, 2].flatMap((instances) =>
     Array.from({ length: mostRows }, (_, i) => {
       return { batchSize: i + 1, instances, latencyMs: law(i + 1, instances) };

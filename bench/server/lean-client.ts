@@ -33,14 +33,14 @@ export async function answeredPerS(
   const startMs = systemClock.nowMs();
   let answered = 0;
   const loops = Array.from({ length: inFlight }, async (_, first) => {
-    const exchange = await openExchange(url);
+    const connection = await openConnection(url);
     try {
       for (let i = first; systemClock.nowMs() - startMs < durationMs; i += inFlight) {
-        await exchange.ask(requests[i % requests.length] as Buffer);
+        await connection.ask(requests[i % requests.length] as Buffer);
         answered += 1;
       }
     } finally {
-      exchange.close();
+      connection.close();
     }
   });
   await Promise.all(loops);
@@ -48,28 +48,37 @@ export async function answeredPerS(
 }
 
 /** One connection, one request at a time. */
-export interface Exchange {
+export interface Connection {
   /** Sends a request and waits for the whole of its answer. */
   ask(request: Buffer): Promise<void>;
   close(): void;
 }
 
-export function openExchange(url: string): Promise<Exchange> {
+export function openConnection(url: string): Promise<Connection> {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port), noDelay: true });
   let head = '';
   /** Bytes of the answer still to come, once its length is known. */
   let left = Number.NaN;
   let waiting: { resolve(): void; reject(error: Error): void } | undefined;
-  const fail = (error: Error): void => waiting?.reject(error);
+  let fault: Error | undefined;
+  const fail = (error: Error): void => {
+    fault ??= error;
+    waiting?.reject(fault);
+    socket.destroy();
+  };
   socket.on('error', fail).on('close', () => fail(new Error('the server closed the connection')));
   socket.on('data', (chunk: Buffer) => {
     if (Number.isNaN(left)) {
       head += chunk.toString('latin1');
       const end = head.indexOf('\r\n\r\n');
       if (end < 0) return;
-      if (!head.startsWith('HTTP/1.1 200')) fail(new Error(head.slice(0, 500)));
-      left = Number(/content-length: (\d+)/i.exec(head)?.[1]) - (head.length - end - 4);
+      const length = /content-length: (\d+)/i.exec(head)?.[1];
+      if (!head.startsWith('HTTP/1.1 200') || length === undefined) {
+        fail(new Error(head.slice(0, 500)));
+        return;
+      }
+      left = Number(length) - (head.length - end - 4);
     } else {
       left -= chunk.length;
     }
@@ -84,7 +93,8 @@ export function openExchange(url: string): Promise<Exchange> {
         ask: (request) =>
           new Promise((resolve, reject) => {
             waiting = { resolve, reject };
-            socket.write(request);
+            if (fault === undefined) socket.write(request);
+            else reject(fault);
           }),
         close: () => socket.destroy(),
       });

@@ -18,8 +18,8 @@ import type { BenchReport } from '../harness.ts';
 import { isMain, median, ratio, runBenches } from '../harness.ts';
 import { benchModel, withEngine } from '../models.ts';
 import { startEcho } from './echo-server.ts';
-import type { Exchange } from './lean-client.ts';
-import { answeredPerS, openExchange, postBytes, requestBytes } from './lean-client.ts';
+import type { Connection } from './lean-client.ts';
+import { answeredPerS, openConnection, postBytes, requestBytes } from './lean-client.ts';
 
 const rounds = 5;
 const roundMs = 6000;
@@ -156,33 +156,36 @@ export async function lightLoad(): Promise<BenchReport> {
 }
 
 async function inTurn({ url, child }: Server, network: string, request: Buffer) {
-  const exchange = await openExchange(url);
-  for (let i = 0; i < warmUpRequests; i += 1) await exchange.ask(request);
+  const connection = await openConnection(url);
+  for (let i = 0; i < warmUpRequests; i += 1) await connection.ask(request);
   const before = await engineTime(url, network);
   const cpuBefore = cpuMsOf(child);
-  const p50Ms = await pacedP50Ms(exchange, request);
+  const p50Ms = await pacedP50Ms(connection, request);
   const cpuMs = (cpuMsOf(child) - cpuBefore) / requestsInTurn;
   const after = await engineTime(url, network);
-  exchange.close();
+  connection.close();
   const engineMs = (after.ns - before.ns) / (after.count - before.count) / 1e6;
   return { p50Ms, engineMs, addedMs: p50Ms - engineMs, cpuMs };
 }
 
 async function bareEcho(request: Buffer): Promise<number> {
   const echo = await startEcho('bare http');
-  const exchange = await openExchange(`http://127.0.0.1:${echo.port}`);
-  for (let i = 0; i < warmUpRequests; i += 1) await exchange.ask(request);
-  const p50Ms = await pacedP50Ms(exchange, request);
-  exchange.close();
-  echo.stop();
-  return p50Ms;
+  try {
+    const connection = await openConnection(`http://127.0.0.1:${echo.port}`);
+    for (let i = 0; i < warmUpRequests; i += 1) await connection.ask(request);
+    const p50Ms = await pacedP50Ms(connection, request);
+    connection.close();
+    return p50Ms;
+  } finally {
+    echo.stop();
+  }
 }
 
-async function pacedP50Ms(exchange: Exchange, request: Buffer): Promise<number> {
+async function pacedP50Ms(connection: Connection, request: Buffer): Promise<number> {
   const latencies: number[] = [];
   for (let i = 0; i < requestsInTurn; i += 1) {
     const startMs = systemClock.nowMs();
-    await exchange.ask(request);
+    await connection.ask(request);
     latencies.push(systemClock.nowMs() - startMs);
     await sleep(pauseMs);
   }

@@ -32,6 +32,8 @@ export interface Observation {
   readonly shed: number;
   /** Rows answered with an error. */
   readonly errors: number;
+  /** The last of the windows that were joined: engine calls, and their mean time in ms. */
+  readonly newestWindow?: { readonly calls: number; readonly meanMs: number };
   /** Mean power while it was observed, in watts over 0; absent where none was measured. */
   readonly powerWatts?: number;
 }

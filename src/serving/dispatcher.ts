@@ -279,13 +279,20 @@ export class Dispatcher<Row, Reply> {
       rows[i] = (requests[i] as (typeof requests)[0]).row;
     this.#inFlight += 1;
     this.#engine.run(rows, (outcome) => {
+      const endedMs = this.#clock.nowMs();
       this.#inFlight -= 1;
-      this.#noteBusy(this.#clock.nowMs());
-      // The instance comes first: it would stand idle while replies are handed out.
-      if (outcome.kind === 'done') this.pump(true);
-      this.together(() => {
-        this.#end(batch, outcome);
-      });
+      this.#noteBusy(endedMs);
+      try {
+        if (outcome.kind === 'done') {
+          this.#account(batch, endedMs);
+          // The instance comes first: it would stand idle while replies are handed out.
+          this.pump(true);
+        }
+      } finally {
+        this.together(() => {
+          this.#end(batch, outcome, endedMs);
+        });
+      }
     });
     this.#noteBusy(this.#clock.nowMs());
   }
@@ -294,12 +301,20 @@ export class Dispatcher<Row, Reply> {
     this.#busy.set(this.#inFlight, this.#inFlight + this.#engine.freeInstances, nowMs);
   }
 
-  #end(batch: Batch<Row, Reply>, outcome: RunOutcome<Reply>): void {
-    const { requests } = batch;
-    if (outcome.kind === 'done') {
-      const endedMs = this.#clock.nowMs();
+  /** Tells of an answered batch, which may set off a change of the operating point. */
+  #account(batch: Batch<Row, Reply>, endedMs: number): void {
+    this.#corks += 1;
+    try {
       if (batch.epoch === this.#epoch) this.#expect(endedMs - batch.dispatchedMs);
       this.#listener.onAnswered(batch, endedMs);
+    } finally {
+      this.#corks -= 1;
+    }
+  }
+
+  #end(batch: Batch<Row, Reply>, outcome: RunOutcome<Reply>, endedMs: number): void {
+    const { requests } = batch;
+    if (outcome.kind === 'done') {
       const call = { dispatchedMs: batch.dispatchedMs, endedMs, rows: requests.length };
       for (let i = 0; i < requests.length; i += 1) {
         (requests[i] as (typeof requests)[0]).settle(null, outcome.replies.replyAt(i), call);

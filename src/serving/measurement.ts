@@ -270,7 +270,7 @@ function isAlike(a: Typical, b: Typical): boolean {
   return Math.abs(a.logMs - b.logMs) <= Math.min(most, Math.max(least, chance));
 }
 
-/** Joins windows measured at one point. */
+/** Joins windows measured at one point, the newest first. */
 function observationOf(
   windows: readonly WindowSample[],
   point: OperatingPoint,
@@ -282,6 +282,7 @@ function observationOf(
   const calls = total((window) => window.calls);
   const rows = total((window) => window.rows);
   const powerWatts = meanPowerWatts(windows);
+  const [newest] = windows;
   return {
     point,
     slo,
@@ -302,8 +303,13 @@ function observationOf(
     arrivals: total((window) => window.arrivals),
     shed: total((window) => window.shed),
     errors: total((window) => window.errors),
+    ...(newest !== undefined && newest.calls > 0 && { newestWindow: newestOf(newest) }),
     ...(powerWatts !== undefined && { powerWatts }),
   };
+}
+
+function newestOf({ calls, executionMs }: WindowSample): { calls: number; meanMs: number } {
+  return { calls, meanMs: executionMs.reduce((sum, ms) => sum + ms, 0) / calls };
 }
 
 /** Mean over the windows in which power was measured, by their lengths; undefined for none. */

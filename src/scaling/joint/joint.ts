@@ -105,12 +105,16 @@ export class JointScaler implements Scaler {
     if (this.#patience.isSettledAt(here, load)) return hold(point, `${why}: as expected, hold`);
 
     const model = new LatencyModel(this.#readings.uncertainBy(this.#volatility.sd));
-    const target = new LatencyTarget(slo, this.#volatility.widen(this.#readings.logTail), {
-      isOpen: load !== 'closed',
-      ...(load === 'late' && {
-        mostLogMs: meanLogMs(model.predict(point.batchSize, point.instances)) - clearlyQuicker,
-      }),
-    });
+    const target = new LatencyTarget(
+      slo,
+      this.#volatility.widen(this.#readings.logTail, slo.percentile),
+      {
+        isOpen: load !== 'closed',
+        ...(load === 'late' && {
+          mostLogMs: meanLogMs(model.predict(point.batchSize, point.instances)) - clearlyQuicker,
+        }),
+      },
+    );
     const needed = neededPerMs(observation, load);
     const best = this.#improve(target, model, here, needed, why);
     if (isDecision(best)) return best;
@@ -120,7 +124,10 @@ export class JointScaler implements Scaler {
     const isShort = load === 'overloaded' || (load === 'late' && arriving > busyShare * herePerMs);
     if (isShort && (best?.rowsPerMs ?? 0) < arriving) {
       // No point answers all of it in time: then as many as can be, with no time left for waiting.
-      const anyway = new LatencyTarget(slo, this.#volatility.widen(this.#readings.logTail));
+      const anyway = new LatencyTarget(
+        slo,
+        this.#volatility.widen(this.#readings.logTail, slo.percentile),
+      );
       const more = this.#improve(anyway, model, here, 0, why);
       return isDecision(more) ? more : this.#settle(more, here, 0, why);
     }
@@ -193,13 +200,14 @@ export class JointScaler implements Scaler {
     needed: number,
     extraMargin: number,
   ): Incumbent | undefined {
+    const { percentile } = this.#slo as Slo;
     let best: Incumbent | undefined;
     for (const reading of this.#readings.all) {
       const { batchSize, instances } = reading.point;
       if (!this.#readings.isReachable(batchSize, instances)) continue;
       const logMs = meanLogMs(model.predict(batchSize, instances));
       const isHere = sameKnobs(reading.point, here.point);
-      const ownTail = this.#volatility.widen(this.#readings.logTailAt(reading));
+      const ownTail = this.#volatility.widen(this.#readings.logTailAt(reading), percentile);
       const logTail = ownTail + (isHere ? 0 : extraMargin);
       if (!target.holds(logMs, logTail, instances)) continue;
       const rowsPerMs = (batchSize * instances) / Math.exp(logMs);
@@ -313,7 +321,7 @@ export class JointScaler implements Scaler {
    */
   #learn(observation: Observation): Reading | null {
     const now = readingOf(observation);
-    this.#volatility.note(now);
+    this.#volatility.note(now, observation);
     const before = this.#readings.at(now.point);
     const wasInDoubt = this.#isInDoubt;
     this.#isInDoubt = false;
@@ -328,6 +336,7 @@ export class JointScaler implements Scaler {
         return null;
       } else {
         this.#readings.shift(shift.logShift);
+        this.#volatility.shift(shift.logShift, now.point);
         this.#renew();
       }
     }

@@ -14,6 +14,18 @@ export function normalCdf(z: number): number {
   return low + (position - index) * ((table[index + 1] as number) - low);
 }
 
+/** The z with P(Z <= z) = probability, in (0, 1), by bisection; at most 5 in size. */
+export function normalQuantile(probability: number): number {
+  let low = -end;
+  let high = end;
+  while (high - low > 1e-6) {
+    const middle = (low + high) / 2;
+    if (normalCdf(middle) < probability) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
 /** Abramowitz and Stegun, Handbook of Mathematical Functions, 26.2.17: to 7.5e-8. */
 function computed(z: number): number {
   const t = 1 / (1 + 0.2316419 * Math.abs(z));

@@ -6,8 +6,10 @@ const leastShift = 0.02;
 /** Standard deviations beyond which a change of the mean is no chance, and one of the tail. */
 const deviationsOfMean = 3.5;
 const deviationsOfTail = 8;
-/** Speeds far apart in time differ by more than those of windows that follow each other. */
-const wanderFactor = 3;
+/** A change by so many times what the speed wanders by itself is no chance, */
+const deviationsOfWander = 10;
+/** nor is one by so much (logarithm), however it wanders. */
+const mostWander = Math.log(1.3);
 /** From this share of its rows and instances on a point counts as fully used. */
 const fullShare = 0.95;
 
@@ -23,7 +25,7 @@ export interface Shift {
  * grew counts as a slow-down, too: a neighbour that comes and goes slows only some calls.
  *
  * @param logTailBefore the tail known of the point, see `Readings.logTailAt`
- * @param volatilitySd how much the speed wanders by itself from window to window (logarithm)
+ * @param volatilitySd how much the speed wanders by itself from one window to another (logarithm)
  */
 export function shiftBetween(
   before: Reading,
@@ -35,10 +37,13 @@ export function shiftBetween(
     // At part of the load calls differ from window to window: no reason to doubt all others.
     return isFull(before) ? { logShift: 0, reading: before } : { logShift: 0, reading: now };
   }
-  const sd = Math.hypot(before.relativeSd, now.relativeSd, wanderFactor * volatilitySd);
+  const sd = Math.hypot(before.relativeSd, now.relativeSd);
+  const wander = Math.min(mostWander, deviationsOfWander * volatilitySd);
+  const beyondChance = (deviations: number): number =>
+    Math.max(leastShift, Math.hypot(deviations * sd, wander));
   const byMean = Math.log(now.latencyMs / before.latencyMs);
   const byTail = byMean + now.logTail - logTailBefore;
-  if (byTail > byMean && byTail > Math.max(leastShift, deviationsOfTail * sd)) {
+  if (byTail > byMean && byTail > beyondChance(deviationsOfTail)) {
     return {
       logShift: byTail,
       reading: {
@@ -49,7 +54,7 @@ export function shiftBetween(
       },
     };
   }
-  if (Math.abs(byMean) > Math.max(leastShift, deviationsOfMean * sd)) {
+  if (Math.abs(byMean) > beyondChance(deviationsOfMean)) {
     return { logShift: byMean, reading: now };
   }
   return undefined;

@@ -15,11 +15,10 @@ function reading(latencyMs: number, parts: Partial<Reading> = {}): Reading {
   };
 }
 
-/** Windows apart from each other, as after leaving and coming back. */
+/** One window each. */
 function noteEach(volatility: Volatility, latenciesMs: readonly number[]): void {
   for (const latencyMs of latenciesMs) {
-    volatility.note(reading(1, { point: { batchSize: 1, instances: 1 }, batchSize: 0.5 }));
-    volatility.note(reading(latencyMs));
+    volatility.note(reading(latencyMs), {});
   }
 }
 
@@ -33,14 +32,16 @@ describe('Volatility', () => {
     );
     expect(volatility.sd).toBeGreaterThan(0.04);
     expect(volatility.sd).toBeLessThan(0.16);
-    expect(volatility.widen(0.1)).toBeGreaterThan(0.1);
+    expect(volatility.widen(0.1, 0.95)).toBeGreaterThan(0.1);
+    expect(volatility.widen(0.1, 0.99)).toBeGreaterThan(volatility.widen(0.1, 0.95));
+    expect(volatility.widen(0.1, 0.5)).toBeCloseTo(0.1);
   });
 
   it('is none on a quiet machine, nor after one change of its speed', () => {
     const volatility = new Volatility();
     noteEach(volatility, [10, 10.02, 9.98, 10.01, 15, 15.02, 14.99]);
     expect(volatility.sd).toBeLessThan(0.005);
-    expect(volatility.widen(0.1)).toBeCloseTo(0.1, 3);
+    expect(volatility.widen(0.1, 0.95)).toBeCloseTo(0.1, 3);
   });
 
   it('says nothing of a few windows', () => {
@@ -49,22 +50,35 @@ describe('Volatility', () => {
     expect(volatility.sd).toBe(0);
   });
 
-  it('tells the windows apart that one observation spans', () => {
+  it('is none after one change that is met at many points', () => {
     const volatility = new Volatility();
-    // 100 calls more each time, of 10, 12, 10, 12 and 10 ms.
-    const means = [10, 11, 32 / 3, 11, 54 / 5];
-    means.forEach((latencyMs, i) => {
-      volatility.note(reading(latencyMs, { calls: 100 * (i + 1) }));
-    });
+    const points = [1, 2, 4, 8].map((batchSize) => ({ batchSize, instances: 2 }));
+    const noteAll = (factor: number): void => {
+      for (const point of points) {
+        const { batchSize } = point;
+        volatility.note(reading(factor * batchSize, { point, batchSize }), {});
+      }
+    };
+    noteAll(1);
+    volatility.note(reading(1.5, { point: points[0]!, batchSize: 1 }), {});
+    volatility.shift(Math.log(1.5), points[0]!);
+    noteAll(1.5);
+    expect(volatility.sd).toBeLessThan(0.01);
+  });
+
+  it('compares single windows, though an observation spans several', () => {
+    const volatility = new Volatility();
+    for (const meanMs of [10, 12, 10, 12, 10]) {
+      volatility.note(reading(11, { calls: 500 }), { newestWindow: { calls: 100, meanMs } });
+    }
     const step = Math.log(12 / 10);
     expect(volatility.sd).toBeCloseTo(step / 0.6745 / Math.SQRT2, 2);
   });
 
-  it('leaves out windows that others have dropped out of, and points in part idle', () => {
+  it('leaves out points that are idle in part', () => {
     const volatility = new Volatility();
-    for (const latencyMs of [10, 12, 9, 13, 8]) volatility.note(reading(latencyMs));
     for (const latencyMs of [10, 12, 9, 13, 8]) {
-      volatility.note(reading(latencyMs, { calls: 50, batchSize: 2 }));
+      volatility.note(reading(latencyMs, { batchSize: 2 }), {});
     }
     expect(volatility.sd).toBe(0);
   });

@@ -1,40 +1,52 @@
 import type { OperatingPoint } from '../../operating-point.ts';
+import type { Observation } from '../scaler.ts';
+import { normalQuantile } from './normal-cdf.ts';
 import type { Reading } from './readings.ts';
 import { isFull } from './shift.ts';
 
 /** Steps that are remembered, and with fewer of which nothing is said. */
 const mostSteps = 12;
 const leastSteps = 3;
-/** With a further window an observation grows by this share of its calls at least. */
-const leastGrowth = 0.08;
-/** Median of the absolute value of a standard normal number, and its 95th percentile. */
+/** Points at which the last window is remembered. */
+const mostPoints = 20;
+/** Median of the absolute value of a standard normal number. */
 const medianDeviation = 0.6745;
-const deviationsAt95 = 1.645;
 
 /**
- * How much the machine's speed wanders by itself from one window to the next, as on one shared with
- * others: learnt from windows at one point that follow each other. The median step counts, so that a
- * change of the world, which is one step among many, is not taken for restlessness.
+ * How much the machine's speed wanders by itself from one window to another, as on one shared with
+ * others: learnt wherever a point is seen again, at once or after some time. The median step counts,
+ * so that a change of the world, which is one step among many, is not taken for restlessness.
  */
 export class Volatility {
-  /** By point, what the last window there took (logarithm), and calls observed there in a row. */
-  readonly #latest = new Map<string, { readonly logMs: number; readonly reading: Reading }>();
-  #lastKey = '';
+  /** By point, oldest first: mean time of a call in the last window there (logarithm), its variance. */
+  readonly #latest = new Map<string, { readonly logMs: number; readonly variance: number }>();
   #steps: readonly number[] = [];
 
-  note(reading: Reading): void {
+  note(reading: Reading, { newestWindow }: Pick<Observation, 'newestWindow'>): void {
+    if (!isFull(reading)) return;
+    const { calls, meanMs } = newestWindow ?? { calls: reading.calls, meanMs: reading.latencyMs };
+    const now = {
+      logMs: Math.log(meanMs),
+      variance: (reading.relativeSd ** 2 * reading.calls) / calls,
+    };
     const key = keyOf(reading.point);
     const before = this.#latest.get(key);
-    const stayed = key === this.#lastKey;
-    this.#lastKey = key;
-    if (!isFull(reading)) return;
-    const latestMs = before && stayed ? newestMs(before.reading, reading) : reading.latencyMs;
-    const logMs = latestMs === undefined ? (before?.logMs ?? Number.NaN) : Math.log(latestMs);
-    this.#latest.set(key, { logMs, reading });
-    if (before === undefined || latestMs === undefined) return;
-    const chance = 2 * reading.relativeSd ** 2;
-    const step = Math.sqrt(Math.max(0, (logMs - before.logMs) ** 2 - chance));
+    this.#latest.delete(key);
+    this.#latest.set(key, now);
+    if (this.#latest.size > mostPoints) {
+      this.#latest.delete(this.#latest.keys().next().value as string);
+    }
+    if (before === undefined) return;
+    const chance = before.variance + now.variance;
+    const step = Math.sqrt(Math.max(0, (now.logMs - before.logMs) ** 2 - chance));
     this.#steps = [step, ...this.#steps].slice(0, mostSteps);
+  }
+
+  /** The machine has changed: all that was seen elsewhere before takes e^logShift times as long. */
+  shift(logShift: number, here: OperatingPoint): void {
+    for (const [key, { logMs, variance }] of this.#latest) {
+      if (key !== keyOf(here)) this.#latest.set(key, { logMs: logMs + logShift, variance });
+    }
   }
 
   /** Standard deviation of the logarithm of the speed in one window. */
@@ -46,23 +58,12 @@ export class Volatility {
   }
 
   /** A tail (logarithm) seen in few windows as it is over many, in which the speed wanders. */
-  widen(logTail: number): number {
-    return Math.hypot(logTail, deviationsAt95 * this.sd);
+  widen(logTail: number, percentile: number): number {
+    const { sd } = this;
+    return sd === 0 ? logTail : Math.hypot(logTail, Math.max(0, normalQuantile(percentile)) * sd);
   }
 }
 
 function keyOf({ batchSize, instances }: OperatingPoint): string {
   return `${batchSize},${instances}`;
-}
-
-/**
- * An observation may span windows that the one before had as well: mean time of the calls since.
- * Undefined where old windows have dropped out of it, so that these calls cannot be told apart.
- */
-function newestMs(before: Reading, now: Reading): number | undefined {
-  const calls = now.calls - before.calls;
-  if (calls < 0) return now.latencyMs;
-  if (calls < leastGrowth * now.calls) return undefined;
-  const sumMs = now.calls * now.latencyMs - before.calls * before.latencyMs;
-  return sumMs > 0 ? sumMs / calls : undefined;
 }

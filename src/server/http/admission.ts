@@ -32,10 +32,12 @@ export class Admission {
     }
     this.#requests += 1;
     let held = 0;
-    const taken: ArrayBuffer[] = [];
+    let body: ArrayBuffer | undefined;
     let isInside = true;
+    let isReusable = false;
     return {
       hold: (bytes) => {
+        if (!isInside) throw new DnnScalerError('cancelled', 'the request has left');
         if (this.#bytes + bytes > this.#maxBytes) {
           const message = `the requests in work hold ${this.#bytes} bytes already; try again later`;
           throw new DnnScalerError('unavailable', message);
@@ -43,17 +45,17 @@ export class Admission {
         held += bytes;
         this.#bytes += bytes;
       },
-      take: (bytes) => {
-        const buffer = this.#pool.take(bytes);
-        taken.push(buffer);
-        return buffer;
+      take: (bytes) => (body = this.#pool.take(bytes)),
+      isInside: () => isInside,
+      allowReuse: () => {
+        isReusable = true;
       },
       leave: () => {
         if (!isInside) return;
         isInside = false;
         this.#requests -= 1;
         this.#bytes -= held;
-        for (const buffer of taken) this.#pool.give(buffer);
+        if (body !== undefined && isReusable) this.#pool.give(body);
       },
     };
   }
@@ -61,10 +63,17 @@ export class Admission {
 
 /** One request that was let in. */
 export interface Admitted {
-  /** @throws DnnScalerError `unavailable` when so many more bytes would be too many */
+  /** @throws DnnScalerError `unavailable` when so many more bytes would be too many, `cancelled` after it left */
   readonly hold: (bytes: number) => void;
-  /** Memory of at least so many bytes, with anything in it, until it leaves. */
+  /** Memory of at least so many bytes, with anything in it. */
   readonly take: (bytes: number) => ArrayBuffer;
-  /** Gives back its place, its bytes and its memory; a second call does nothing. */
+  /** False once it has left. */
+  readonly isInside: () => boolean;
+  /**
+   * What it took last may go to others when it leaves: nobody reads it any more. Of a request that
+   * was cut short rows may still run, and images be decoded.
+   */
+  readonly allowReuse: () => void;
+  /** Gives back its place and its bytes; a second call does nothing. */
   readonly leave: () => void;
 }

@@ -80,9 +80,8 @@ class Exchange {
       return;
     }
     const reading = {
+      ...this.#admitted,
       maxBytes: this.#settings.maxBodyBytes,
-      hold: this.#admitted.hold,
-      take: this.#admitted.take,
       alignAt: jsonBytes ?? 0,
     };
     readBody(this.#request.raw, reading, (error, body) => {
@@ -135,6 +134,7 @@ class Exchange {
       }
       try {
         if (error !== null) throw error;
+        this.#admitted.allowReuse();
         if (response === undefined) throw new Error('the data plane gave no response');
         const { parts, jsonBytes } = encodeInferResponse(response, form);
         const headers: OutgoingHttpHeaders =

@@ -11,6 +11,8 @@ export interface BodyReading {
   readonly hold: (bytes: number) => void;
   /** Gives memory of at least so many bytes, for as long as the body is used. */
   readonly take: (bytes: number) => ArrayBuffer;
+  /** False once nobody waits for the body any more, and its memory may be another's. */
+  readonly isInside: () => boolean;
   /**
    * The body is placed so that its byte of this index has an address that every tensor type can be
    * viewed at.
@@ -167,7 +169,9 @@ class GrowingBody {
     this.#place = alignedPlace(capacity, reading);
   }
 
+  /** @throws DnnScalerError `cancelled` when nobody waits for it any more */
   add(chunk: Uint8Array): void {
+    if (!this.#reading.isInside()) throw incomplete();
     const length = this.#length + chunk.length;
     if (length > this.#place.length) this.#grow(length);
     this.#place.set(chunk, this.#length);

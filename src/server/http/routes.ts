@@ -176,9 +176,8 @@ async function readJson(
 ): Promise<JsonObject> {
   const admitted = management.enter();
   reply.raw.once('close', admitted.leave);
-  const { hold, take } = admitted;
   const atMost = Math.min(maxBytes, settings.limits.maxBodyBytes);
-  const reading = { maxBytes: atMost, hold, take, alignAt: 0 };
+  const reading = { ...admitted, maxBytes: atMost, alignAt: 0 };
   const body = await new Promise<Uint8Array>((resolve, reject) => {
     readBody(request.raw, reading, (error, bytes) => {
       if (error === null) resolve(bytes);

@@ -130,8 +130,8 @@ function forgetContentType(request: IncomingMessage): void {
   const { headers } = request;
   if (headers['content-type'] === undefined) return;
   const type = headers['content-type'].split(';', 1)[0]?.trim().toLowerCase();
-  if (type?.startsWith('image/')) headers['content-type'] = type;
-  else delete headers['content-type'];
+  // Not deleted, which would make every later look at the headers a slow one.
+  headers['content-type'] = type?.startsWith('image/') ? type : undefined;
 }
 
 /** How nginx logs a client that closed its request. */

@@ -79,7 +79,8 @@ export class ModelRepository {
   get isReady(): boolean {
     return [...this.#slots.values()].every(
       ({ state, serving, reason, isUploaded }) =>
-        (state === 'UNAVAILABLE' && (reason === unloaded || isUploaded)) ||
+        isUploaded ||
+        (state === 'UNAVAILABLE' && reason === unloaded) ||
         serving?.model.isReady === true,
     );
   }
@@ -159,8 +160,8 @@ export class ModelRepository {
     const known = (await this.#catalog.sources()).find((candidate) => candidate.name === name);
     const source = known ?? (options.files.size > 0 ? this.#catalog.uploaded?.(name) : undefined);
     if (source === undefined) throw unknownModel(name, this.names);
+    this.#slotOf(name).isUploaded = known === undefined;
     await this.#inTurn(name, async (slot) => {
-      slot.isUploaded = known === undefined;
       if (slot.serving === null) slot.state = 'LOADING';
       let toServe: ModelToServe | undefined;
       try {
@@ -229,7 +230,14 @@ export class ModelRepository {
       }
       return act(slot);
     });
-    slot.busy = turn.catch(() => undefined);
+    const over = turn
+      .catch(() => undefined)
+      .then(() => {
+        // Of uploaded models only those in service are known.
+        const isIdle = slot.serving === null && slot.busy === over;
+        if (slot.isUploaded && isIdle) this.#slots.delete(name);
+      });
+    slot.busy = over;
     await turn;
   }
 
