@@ -76,12 +76,10 @@ async function testGroup(group: Framework, folder: string, python: string): Prom
     expect(ran.status === 0, ran.output);
   });
   if (!exported) return;
-  const files = models.map((model) => testModel(model, folder));
-  await testAnswers(
-    models.map(({ name }) => name),
-    files,
-    folder,
-  );
+  for (const model of models) {
+    const file = testModel(model, folder);
+    if (existsSync(file)) await testAnswers(model, file, folder);
+  }
 }
 
 /** Looks at a model, opens its batch if need be, runs it, and returns the file that can be served. */
@@ -117,30 +115,26 @@ function testModel({ name, batch, shape = [] }: Expected, folder: string): strin
   return served;
 }
 
-/** Serves the models and compares what they answer with what their frameworks gave. */
+/** Serves a model and compares what it answers with what its framework gave. */
 async function testAnswers(
-  names: readonly string[],
-  files: readonly string[],
+  { name, shape = [] }: Expected,
+  file: string,
   folder: string,
 ): Promise<void> {
-  const there = files.filter((file) => existsSync(file));
-  const shapes = Object.values(groups).flat();
-  const given = names.flatMap((name) => shapes.find((each) => each.name === name)?.shape ?? []);
-  const server = await startServer(root, [...there, ...given, '--slo', '5s', '--calibrate', '0s']);
-  try {
-    for (const name of names) {
-      const difference = await answerDifference(server.httpTarget, name, folder).catch(
-        (error: unknown) => String(error),
-      );
-      checks.check(`${name}: answers as its framework does`, () => {
-        expect(typeof difference === 'number', String(difference));
-        expect(difference < 1e-4, `the largest difference is ${difference} of the largest value`);
-        console.log(`      largest difference ${difference.toPrecision(2)} of the largest value`);
-      });
+  const answered = async (): Promise<number> => {
+    const server = await startServer(root, [file, ...shape, '--slo', '5s', '--calibrate', '0s']);
+    try {
+      return await answerDifference(server.httpTarget, name, folder);
+    } finally {
+      await server.stop();
     }
-  } finally {
-    await server.stop();
-  }
+  };
+  const difference = await answered().catch((error: unknown) => String(error));
+  checks.check(`${name}: answers as its framework does`, () => {
+    expect(typeof difference === 'number', String(difference));
+    expect(difference < 1e-4, `the largest difference is ${difference} of the largest value`);
+    console.log(`      largest difference ${difference.toPrecision(2)} of the largest value`);
+  });
 }
 
 interface Tensor {
