@@ -13,7 +13,7 @@ import { startEcho } from './echo-server.ts';
 const rounds = 100;
 const requestsPerRound = 20;
 /** Requests to each server before the first round: until then much of the time goes into compiling. */
-const warmUpRequests = 2000;
+const warmUpRequests = 6000;
 const inFlight = 4;
 const target = 1.5;
 
