@@ -52,9 +52,9 @@ interface Incumbent {
 /**
  * Both knobs at once. A model of the latencies (`latency-model.ts`) turns every observation into
  * beliefs about all points; a search (`search.ts`) picks the point with the largest expected gain in
- * throughput, or in rows per joule, among those likely to hold the SLO; this class goes there, and stays at the best point
- * seen when no other promises enough. It is the calls' own latency that a point has to hold within the
- * SLO: a queue in front of it says that throughput is short, not that the point is too slow.
+ * throughput, or in rows per joule, among those likely to hold the SLO; this class goes there, and stays
+ * at the best point seen when no other promises enough. The calls' own latency has to hold the SLO: a
+ * queue in front of a point says that throughput is short, not that the point is too slow.
  */
 export class JointScaler implements Scaler {
   readonly name = 'joint';
@@ -291,14 +291,11 @@ export class JointScaler implements Scaler {
 
   /** Nothing is likely to hold the SLO: stays where calls are fastest. */
   #retreat(point: OperatingPoint, why: string): Decision {
-    const reachable = this.#readings.all.filter((reading) =>
-      this.#readings.isReachable(reading.point.batchSize, reading.point.instances),
-    );
-    const fastest = reachable.reduce<Reading | undefined>(
-      (best, reading) =>
-        best === undefined || reading.latencyMs < best.latencyMs ? reading : best,
-      undefined,
-    );
+    const [fastest] = this.#readings.all
+      .filter(({ point: { batchSize, instances } }) =>
+        this.#readings.isReachable(batchSize, instances),
+      )
+      .sort((a, b) => a.latencyMs - b.latencyMs);
     const target = fastest?.point ?? this.first();
     if (sameKnobs(target, point)) {
       return { ...hold(point, `${why}: no other point is likely to hold it`), infeasible: true };
