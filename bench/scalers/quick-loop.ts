@@ -69,6 +69,13 @@ export function quickLoop(options: QuickOptions): readonly QuickWindow[] {
   return windows;
 }
 
+/** Changes of the operating point. */
+export function movesOf(windows: readonly QuickWindow[]): number {
+  return windows.filter(
+    ({ point }, i) => i > 0 && !sameKnobs(point, windows[i - 1]?.point ?? point),
+  ).length;
+}
+
 function inRows(observation: Observation, batchSize: number): Observation {
   return {
     ...observation,

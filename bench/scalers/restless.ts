@@ -1,13 +1,15 @@
 import { renderTable } from '../../src/cli/text-table.ts';
 import { estimatorFor } from '../../src/estimation/index.ts';
 import type { OperatingPoint } from '../../src/operating-point.ts';
-import { formatPoint, sameKnobs } from '../../src/operating-point.ts';
+import { formatPoint } from '../../src/operating-point.ts';
 import { Random } from '../../src/random.ts';
 import { createScaler } from '../../src/scaling/create-scaler.ts';
 import { Surface } from '../../src/simulator/surface.ts';
 import { makeSlo } from '../../src/slo.ts';
+import type { LatencySummary } from '../../src/telemetry/latency-summary.ts';
+import { summarizeLatencies } from '../../src/telemetry/latency-summary.ts';
 import { median } from '../harness.ts';
-import { quickLoop } from './quick-loop.ts';
+import { movesOf, quickLoop } from './quick-loop.ts';
 
 /**
  * What a machine shared with others adds to a call: noise of its own (sigma of the logarithm), a speed
@@ -132,13 +134,12 @@ function run(
     slowdownAt: (nowMs) => wander.at(nowMs),
     pauseMs: () => pauseOf(machine, pauses),
   });
-  const points = windows.map(({ point }) => point);
-  const last = points.at(-1) as OperatingPoint;
+  const last = windows.at(-1)?.point as OperatingPoint;
   return {
     ...{ machine: machine.name, scaler, network, sloFactor },
     point: formatPoint(last),
     reached: Math.min(1, perMs(last) / best),
-    moves: points.filter((point, i) => i > 0 && !sameKnobs(point, points[i - 1] ?? point)).length,
+    moves: movesOf(windows),
   };
 }
 
@@ -167,12 +168,8 @@ function pauseOf({ pauseShare, pauseMs }: Restlessness, random: Random): number 
   return random.next() < pauseShare ? random.exponential(pauseMs) : 0;
 }
 
-/** Of calls at a point, in the long run. */
-interface LongRun {
-  readonly p95Ms: number;
-  readonly meanMs: number;
-}
-type LongRunAt = (batchSize: number, instances: number) => LongRun;
+/** Calls at a point, in the long run. */
+type LongRunAt = (batchSize: number, instances: number) => LatencySummary;
 
 const longRuns = new Map<string, LongRunAt>();
 
@@ -185,7 +182,7 @@ function longRunOf(machine: Restlessness, network: string): LongRunAt {
 
 /** By drawing calls, each point once. */
 function drawnLongRun(machine: Restlessness, law: Law): LongRunAt {
-  const points = new Map<string, LongRun>();
+  const points = new Map<string, LatencySummary>();
   const random = new Random(99);
   const calls = Array.from({ length: draws }, () => ({
     slowdown: Math.exp(machine.sigma * random.normal() + machine.wanderSd * random.normal()),
@@ -196,14 +193,11 @@ function drawnLongRun(machine: Restlessness, law: Law): LongRunAt {
     const known = points.get(key);
     if (known !== undefined) return known;
     const callMs = law(batchSize, instances);
-    const sorted = Float64Array.from(
+    const latenciesMs = Float64Array.from(
       calls,
       ({ slowdown, pauseMs }) => callMs * slowdown + pauseMs,
-    ).sort();
-    const drawn = {
-      p95Ms: sorted[Math.ceil(0.95 * draws) - 1] as number,
-      meanMs: sorted.reduce((sum, ms) => sum + ms, 0) / draws,
-    };
+    );
+    const drawn = summarizeLatencies([latenciesMs], 0.95);
     points.set(key, drawn);
     return drawn;
   };

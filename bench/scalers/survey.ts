@@ -1,14 +1,13 @@
 import { renderTable } from '../../src/cli/text-table.ts';
 import { estimatorFor } from '../../src/estimation/index.ts';
 import type { OperatingPoint } from '../../src/operating-point.ts';
-import { sameKnobs } from '../../src/operating-point.ts';
 import { createScaler } from '../../src/scaling/create-scaler.ts';
 import { findOracle } from '../../src/simulator/oracle.ts';
 import type { Surface } from '../../src/simulator/surface.ts';
 import { makeSlo } from '../../src/slo.ts';
 import { median } from '../harness.ts';
 import { deviationsAt95, noiseSigma } from './closed-loop.ts';
-import { quickLoop } from './quick-loop.ts';
+import { movesOf, quickLoop } from './quick-loop.ts';
 import { kinds, randomNetwork } from './random-networks.ts';
 
 const factors = [1.2, 1.5, 3, 8, 20];
@@ -79,15 +78,13 @@ function surveyed(
     durationMs: Math.max(40_000, 1200 * slo.limitMs),
     sloAt: () => slo,
   });
-  const points = windows.map(({ point }) => point);
-  const last = points.at(-1) as OperatingPoint;
+  const last = windows.at(-1)?.point as OperatingPoint;
   const latencyMs = surface.latencyMs(last.batchSize, last.instances);
   const holds = latencyMs * Math.exp(noiseSigma * deviationsAt95) <= slo.limitMs;
   const perMs = ({ batchSize, instances }: OperatingPoint): number =>
     (batchSize * instances) / surface.latencyMs(batchSize, instances);
   return {
     reached: holds ? perMs(last) / perMs(oracle) : 0,
-    decisions: points.filter((point, i) => i > 0 && !sameKnobs(point, points[i - 1] ?? point))
-      .length,
+    decisions: movesOf(windows),
   };
 }

@@ -145,11 +145,9 @@ export class Dispatcher<Row, Reply> {
 
   /** Takes what `act` submits for one arrival: no batch is dispatched before all of it is here. */
   together(act: () => void): void {
-    this.#corks += 1;
     try {
-      act();
+      this.#corked(act);
     } finally {
-      this.#corks -= 1;
       this.pump();
     }
   }
@@ -172,12 +170,9 @@ export class Dispatcher<Row, Reply> {
    */
   pump(onlyWhole = false): void {
     if (this.#corks > 0) return;
-    this.#corks += 1;
-    try {
+    this.#corked(() => {
       while (this.#engine.freeInstances > 0 && this.#dispatchOne(onlyWhole));
-    } finally {
-      this.#corks -= 1;
-    }
+    });
   }
 
   /** Holds nothing back any more: no further requests will come. */
@@ -198,6 +193,15 @@ export class Dispatcher<Row, Reply> {
     // First all of them: settling one may withdraw others.
     for (const request of waiting) request.lane = undefined;
     for (const request of [...again, ...waiting]) request.settle(error, undefined, undefined);
+  }
+
+  #corked(act: () => void): void {
+    this.#corks += 1;
+    try {
+      act();
+    } finally {
+      this.#corks -= 1;
+    }
   }
 
   #dispatchOne(onlyWhole: boolean): boolean {
@@ -303,13 +307,10 @@ export class Dispatcher<Row, Reply> {
 
   /** Tells of an answered batch, which may set off a change of the operating point. */
   #account(batch: Batch<Row, Reply>, endedMs: number): void {
-    this.#corks += 1;
-    try {
+    this.#corked(() => {
       if (batch.epoch === this.#epoch) this.#expect(endedMs - batch.dispatchedMs);
       this.#listener.onAnswered(batch, endedMs);
-    } finally {
-      this.#corks -= 1;
-    }
+    });
   }
 
   #end(batch: Batch<Row, Reply>, outcome: RunOutcome<Reply>, endedMs: number): void {

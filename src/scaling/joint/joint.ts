@@ -105,16 +105,13 @@ export class JointScaler implements Scaler {
     if (this.#patience.isSettledAt(here, load)) return hold(point, `${why}: as expected, hold`);
 
     const model = new LatencyModel(this.#readings.uncertainBy(this.#volatility.sd));
-    const target = new LatencyTarget(
-      slo,
-      this.#volatility.widen(this.#readings.logTail, slo.percentile),
-      {
-        isOpen: load !== 'closed',
-        ...(load === 'late' && {
-          mostLogMs: meanLogMs(model.predict(point.batchSize, point.instances)) - clearlyQuicker,
-        }),
-      },
-    );
+    const logTail = this.#volatility.widen(this.#readings.logTail, slo.percentile);
+    const target = new LatencyTarget(slo, logTail, {
+      isOpen: load !== 'closed',
+      ...(load === 'late' && {
+        mostLogMs: meanLogMs(model.predict(point.batchSize, point.instances)) - clearlyQuicker,
+      }),
+    });
     const needed = neededPerMs(observation, load);
     const best = this.#improve(target, model, here, needed, why);
     if (isDecision(best)) return best;
@@ -124,10 +121,7 @@ export class JointScaler implements Scaler {
     const isShort = load === 'overloaded' || (load === 'late' && arriving > busyShare * herePerMs);
     if (isShort && (best?.rowsPerMs ?? 0) < arriving) {
       // No point answers all of it in time: then as many as can be, with no time left for waiting.
-      const anyway = new LatencyTarget(
-        slo,
-        this.#volatility.widen(this.#readings.logTail, slo.percentile),
-      );
+      const anyway = new LatencyTarget(slo, logTail);
       const more = this.#improve(anyway, model, here, 0, why);
       return isDecision(more) ? more : this.#settle(more, here, 0, why);
     }

@@ -31,7 +31,7 @@ export function shiftBetween(
   before: Reading,
   now: Reading,
   logTailBefore: number,
-  volatilitySd = 0,
+  volatilitySd: number,
 ): Shift | undefined {
   if (!isFull(before) || !isFull(now)) {
     // At part of the load calls differ from window to window: no reason to doubt all others.

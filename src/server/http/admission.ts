@@ -67,7 +67,7 @@ export interface Admitted {
   readonly hold: (bytes: number) => void;
   /** Memory of at least so many bytes, with anything in it. */
   readonly take: (bytes: number) => ArrayBuffer;
-  /** False once it has left. */
+  /** False once it has left: nobody waits for its body any more, whose memory may be another's. */
   readonly isInside: () => boolean;
   /**
    * What it took last may go to others when it leaves: nobody reads it any more. Of a request that

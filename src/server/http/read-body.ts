@@ -2,17 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
 import { createGunzip, createInflate } from 'node:zlib';
 import { DnnScalerError, toDnnScalerError } from '../../errors.ts';
+import type { Admitted } from './admission.ts';
 import { HttpProblem } from './status.ts';
 
-export interface BodyReading {
+/** What the request holds is asked before bytes are kept, and gives the memory for them. */
+export interface BodyReading extends Pick<Admitted, 'hold' | 'take' | 'isInside'> {
   /** Bytes before and after decompression. */
   readonly maxBytes: number;
-  /** Called before bytes are kept; throws to refuse them. */
-  readonly hold: (bytes: number) => void;
-  /** Gives memory of at least so many bytes, for as long as the body is used. */
-  readonly take: (bytes: number) => ArrayBuffer;
-  /** False once nobody waits for the body any more, and its memory may be another's. */
-  readonly isInside: () => boolean;
   /**
    * The body is placed so that its byte of this index has an address that every tensor type can be
    * viewed at.
