@@ -13,6 +13,7 @@ import { Deployment } from './deployment.ts';
 import type { WindowPolicy } from './measurement.ts';
 import type { PointChange, RunResult, RunWindow } from './run-result.ts';
 import { describeWindow, steadyFigures } from './run-result.ts';
+import { steadyStretch } from './steady-state.ts';
 
 export interface TrialOptions<Row, Reply> {
   readonly engine: Engine<Row, Reply>;
@@ -22,6 +23,11 @@ export interface TrialOptions<Row, Reply> {
   readonly clock: Clock;
   /** How long to run, in ms, counted from when the first point took effect. */
   readonly durationMs: number;
+  /**
+   * A run whose point is still changing after `durationMs` goes on until it is steady, up to so long
+   * in all, in ms. By default it ends at once.
+   */
+  readonly steadyLimitMs?: number;
   readonly windows?: Partial<WindowPolicy>;
   readonly listener?: DeploymentListener;
   /** Told of each answer. */
@@ -52,6 +58,7 @@ export class Trial<Row, Reply> {
   readonly #notes: string[] = [];
   #startMs: number;
   #endTimer: TimerHandle | undefined;
+  #awaitsSteady = false;
   #answered = 0;
   #failed = 0;
   #firstFailure: DnnScalerError | null = null;
@@ -118,10 +125,26 @@ export class Trial<Row, Reply> {
       }
       if (this.#state !== 'running') return;
       this.#endTimer = this.#options.clock.setTimer(this.#options.durationMs, () => {
-        this.stop();
+        this.#endOrGoOn();
       });
     });
     return this;
+  }
+
+  #endOrGoOn(): void {
+    const { durationMs, steadyLimitMs = 0, clock } = this.#options;
+    if (steadyLimitMs <= durationMs || this.#isSettled()) {
+      this.stop();
+      return;
+    }
+    this.#awaitsSteady = true;
+    this.#endTimer = clock.setTimer(steadyLimitMs - durationMs, () => {
+      this.stop();
+    });
+  }
+
+  #isSettled(): boolean {
+    return steadyStretch(this.#reports).settled;
   }
 
   /** Ends the run early, with what it has: no more rows are submitted, accepted ones are answered. */
@@ -145,6 +168,7 @@ export class Trial<Row, Reply> {
         this.#reports.push(report);
         this.#windows.push(describeWindow(report, this.#startMs));
         outer.onWindow?.(report);
+        if (this.#awaitsSteady && this.#isSettled()) this.stop();
       },
       onPoint: (point, tookMs, error) => {
         const nowMs = this.#options.clock.nowMs();

@@ -113,7 +113,7 @@ async function measureBase(
 async function runScaler(
   { engine, source, onReply }: ImagesOnEngine,
   name: string,
-  { sloMs, durationMs, maxBatchSize }: RunPlan & { readonly sloMs: number },
+  { sloMs, durationMs, steadyLimitMs, maxBatchSize }: RunPlan & { readonly sloMs: number },
   options: ImageRunOptions,
 ): Promise<RunResult> {
   const limits = { ...engine.limits, maxBatchSize };
@@ -124,6 +124,7 @@ async function runScaler(
     source,
     clock: options.clock,
     durationMs,
+    steadyLimitMs,
     onReply,
   });
   options.onStoppable?.(() => {

@@ -1,6 +1,8 @@
 /** How long to run each scaler, and up to which batch size. */
 export interface RunPlan {
   readonly durationMs: number;
+  /** How long, in all, one may take that has not become steady by then. */
+  readonly steadyLimitMs: number;
   readonly maxBatchSize: number;
 }
 
@@ -14,6 +16,7 @@ export interface PlanOptions {
   /** Bounds of a duration that is left to this plan, in ms. */
   readonly shortestMs: number;
   readonly longestMs: number;
+  /** A duration to keep to, whatever the runs come to. */
   readonly durationMs?: number;
 }
 
@@ -22,6 +25,8 @@ export interface PlanOptions {
  * time for the probes, some moves and some windows at the point where it stays.
  */
 const callsPerRun = 300;
+/** A run that is still moving may take so many times the longest duration. */
+const steadyFactor = 2.5;
 /** The probe of the largest batch has four calls, one of which does not count. */
 const probeCalls = 4;
 /** Share of a run that this probe may take. */
@@ -42,6 +47,7 @@ export function planRun(options: PlanOptions): RunPlan {
   const useful = Math.ceil(spareBatches * sloFactor);
   return {
     durationMs,
+    steadyLimitMs: options.durationMs ?? steadyFactor * longestMs,
     maxBatchSize: Math.min(options.maxBatchSize, Math.max(affordable, useful)),
   };
 }
