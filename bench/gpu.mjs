@@ -84,7 +84,7 @@ try {
     },
     onReport: async (all) => {
       reports = all;
-      await write(all.length === options.networks.length && !abort.signal.aborted);
+      await write(false);
     },
   });
   const results = resultsOf(!abort.signal.aborted);

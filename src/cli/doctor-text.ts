@@ -77,7 +77,7 @@ function gpuLines(
       'MPS',
       mps
         ? 'runs: co-located instances share the GPU'
-        : 'does not run, so that co-located instances take turns on the GPU; "nvidia-cuda-mps-control -d" starts it',
+        : 'does not run; it is started with co-located instances, which otherwise take turns on the GPU',
     ),
   ];
 }

@@ -18,6 +18,7 @@ export interface EngineCliOptions {
   readonly isolation?: NonNullable<OnnxEngineOptions['isolation']>;
   readonly device?: number;
   readonly memoryPerInstance?: MemoryShare;
+  readonly mps?: 'auto' | 'off';
   readonly threadsPerInstance: number | 'auto';
   readonly maxInstances?: number;
   readonly maxBatch?: number;
@@ -75,6 +76,14 @@ export function addEngineOptions(
       'GPU memory of each instance: a share such as 0.1, or bytes such as 2GiB (cuda, tensorrt)',
       parseMemoryShare,
     )
+    .addOption(
+      new Option(
+        '--mps <when>',
+        "CUDA's Multi-Process Service for several instances: auto starts it where it does not run",
+      )
+        .choices(['auto', 'off'])
+        .default('auto'),
+    )
     .option(
       '--threads-per-instance <n|auto>',
       'threads of each instance on the CPU; auto shares all cores out',
@@ -101,6 +110,7 @@ export function engineOptionsOf(options: EngineCliOptions): Omit<OnnxEngineOptio
     ...(options.isolation && { isolation: options.isolation }),
     ...(options.device !== undefined && { device: options.device }),
     ...(options.memoryPerInstance && { memoryPerInstance: options.memoryPerInstance }),
+    ...(options.mps && { mps: options.mps }),
     ...(options.maxInstances && { maxInstances: options.maxInstances }),
     ...(options.maxBatch && { maxBatchSize: options.maxBatch }),
   };

@@ -15,6 +15,7 @@ import type { InstanceStatus } from './roster.ts';
 import type { PoolTarget } from './pool-plan.ts';
 import type { ModelLayout } from './probe.ts';
 import type { PackedBatch, SessionConfig } from './protocol.ts';
+import { keepsKernelsOfAllSizes } from './providers.ts';
 import { startObstacle } from './start-obstacle.ts';
 import type { Watchdog } from './watchdog.ts';
 
@@ -65,12 +66,14 @@ export class OnnxEngine implements Engine<Row, Row> {
     this.#model = model;
     this.#watchdog = watchdog;
     this.#buffers = new BufferPool(this.limits.maxInstances);
+    const keepsSizes = keepsKernelsOfAllSizes(options.provider);
     const target = this.#targetOf({ batchSize: this.limits.minBatchSize, instances: 1 });
     this.#pool = new Pool(
       {
         start,
         warmUpBatch: (batchSize) => this.#pack([model.knownGood], batchSize),
         recycle: (buffer) => this.#buffers.give(buffer),
+        keepsSizes,
         obstacle: (loading, hung) =>
           startObstacle({
             modelBytes,
@@ -89,7 +92,8 @@ export class OnnxEngine implements Engine<Row, Row> {
       },
       target,
     );
-    this.#pool.adopt(instance, [target.batchSize]);
+    // Of the sizes that it was looked at with, the smallest was not the last.
+    this.#pool.adopt(instance, keepsSizes ? [target.batchSize] : []);
     this.#sizeBuffers();
   }
 
@@ -179,8 +183,8 @@ export class OnnxEngine implements Engine<Row, Row> {
   }
 
   /**
-   * The same on a GPU, where the first run of every new size is slow (kernels are chosen or
-   * compiled for it): a batch that is not full is filled up to a size that has been run before.
+   * The same on a GPU, where a run of another size is slow (kernels are chosen or compiled for it):
+   * a batch that is not full is filled up to a size that the instance is warm for.
    */
   #warmSize(rows: number): number {
     const size = this.#runSize(rows);

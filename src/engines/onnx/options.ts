@@ -35,6 +35,11 @@ export interface OnnxEngineOptions {
    */
   readonly memoryPerInstance?: MemoryShare;
   /**
+   * With `cuda` and `tensorrt` and several process instances: `auto` (the default) starts CUDA's
+   * Multi-Process Service for them where it does not run and can be started; `off` never does.
+   */
+  readonly mps?: 'auto' | 'off';
+  /**
    * Intra-operator threads of each instance, from 1. `auto` (the default) shares the cores out:
    * cores / instances, at least 1. Providers other than the CPU's take 1 for `auto`.
    */
@@ -103,6 +108,7 @@ export function resolveOptions(options: OnnxEngineOptions): ResolvedOptions {
     isolation: isolationFor(provider, options.isolation),
     device: deviceFor(provider, options.device),
     memoryPerInstance: memoryFor(provider, options.memoryPerInstance),
+    mps: oneOf('mps', options.mps ?? 'auto', ['auto', 'off']),
     threadsPerInstance:
       threads === 'auto' ? threads : positiveInteger('threadsPerInstance', threads),
     maxInstances: upTo(mostKnobs.instances, 'maxInstances', options.maxInstances ?? mostInstances),

@@ -27,13 +27,13 @@ export interface PoolPlan<M extends Planned> {
   readonly settled: boolean;
   readonly start: number;
   readonly retire: readonly M[];
-  readonly warmUp: M | undefined;
+  readonly warmUp: readonly M[];
 }
 
 /**
  * Compares the members with the target. Members of an old configuration are retired only as fast
- * as others stand in for them, so the capacity never drops below the smaller of before and after;
- * serving members are warmed up one at a time, when idle.
+ * as others stand in for them, so the capacity never drops below the smaller of before and after.
+ * Serving members are warmed up when idle, half of them at a time: on a GPU it takes seconds.
  *
  * @param maxLoading instances that may load at the same time
  */
@@ -56,16 +56,17 @@ export function planPool<M extends Planned>(
   const missing = target.instances - fresh.length;
   const start = Math.max(0, Math.min(missing, maxLoading - loading));
 
-  const warming = live.some(({ serving, state }) => serving && state === 'warming');
-  const cold = live.find(
+  const warming = live.filter(({ serving, state }) => serving && state === 'warming').length;
+  const cold = live.filter(
     (member) => member.state === 'idle' && !isWarm(member, target) && !retire.includes(member),
   );
+  const together = Math.max(1, Math.floor(target.instances / 2));
   const staying = members.filter(({ state }) => state !== 'hung');
   const settled =
     staying.length === target.instances &&
     fresh.length === target.instances &&
     fresh.every((member) => isWarm(member, target) && isReady(member));
-  return { settled, start, retire, warmUp: warming ? undefined : cold };
+  return { settled, start, retire, warmUp: cold.slice(0, Math.max(0, together - warming)) };
 }
 
 /** Neither on its way out nor hung. */

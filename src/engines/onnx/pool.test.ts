@@ -27,6 +27,43 @@ describe('batches that are not full', () => {
   });
 });
 
+describe('instances that stay warm for one size only', () => {
+  const setUpForgetful = (): ReturnType<typeof setUpPool<VirtualClock>> =>
+    setUpPool({ clock: new VirtualClock(), keepsSizes: false });
+
+  it('are warmed up for a size again that they come back to', () => {
+    const { pool, first, applied, apply } = setUpForgetful();
+    for (const batchSize of [8, 32, 8]) {
+      const before = applied.length;
+      apply({ instances: 1, batchSize, config: configOf(4) });
+      expect(first.rows).toBe(batchSize);
+      expect(applied).toHaveLength(before);
+      first.step();
+      expect(applied).toHaveLength(before + 1);
+    }
+    expect([1, 8, 9].map((rows) => pool.warmSizeFor(rows))).toEqual([8, 8, 9]);
+  });
+
+  it('run the size before until they are warmed up for the next', () => {
+    const { pool, started, apply } = setUpForgetful();
+    apply({ instances: 2, batchSize: 8, config: configOf(4) });
+    for (let i = 0; i < 2; i += 1) for (const instance of started) instance.step();
+    apply({ instances: 2, batchSize: 32, config: configOf(4) });
+    const warming = started.find(({ phase }) => phase === 'running');
+    expect(pool.warmSizeFor(3)).toBe(8);
+    warming?.step();
+    expect(pool.warmSizeFor(3)).toBe(32);
+  });
+
+  it('are not warmed up again for a change of their number alone', () => {
+    const { first, applied, apply } = setUpForgetful();
+    apply({ instances: 1, batchSize: 8, config: configOf(4) });
+    first.step();
+    apply({ instances: 1, batchSize: 8, config: configOf(4) });
+    expect(applied).toEqual([null, null]);
+  });
+});
+
 describe('resizing', () => {
   it('warms newcomers before they count and reports when all is in effect', () => {
     const { pool, started, applied, apply, states } = setUp();
@@ -88,6 +125,21 @@ describe('resizing', () => {
       warming?.step();
     }
     expect(pool.freeInstances).toBe(3);
+  });
+
+  it('warms half of many at a time, so that a change does not take one warm-up after the other', () => {
+    const { pool, started, applied, apply } = setUp();
+    apply({ instances: 8, batchSize: 1, config: configOf(4) });
+    for (let i = 0; i < 4; i += 1) for (const instance of started) instance.step();
+    expect(pool.freeInstances).toBe(8);
+    apply({ instances: 8, batchSize: 8, config: configOf(4) });
+    for (let round = 0; round < 2; round += 1) {
+      const warming = started.filter(({ phase }) => phase === 'running');
+      expect(warming).toHaveLength(4);
+      expect(pool.freeInstances).toBe(4);
+      for (const instance of warming) instance.step();
+    }
+    expect(applied).toEqual([null, null]);
   });
 
   it('replaces instances of another configuration without a gap', () => {

@@ -16,6 +16,11 @@ export interface PoolOptions {
   readonly warmUpBatch: (batchSize: number) => PackedBatch;
   /** Takes back the buffer of a batch that nobody uses any more. */
   readonly recycle: (buffer: ArrayBuffer) => void;
+  /**
+   * Whether an instance stays warm for every batch size that it has run, or only for the one that
+   * it ran last.
+   */
+  readonly keepsSizes: boolean;
   /** Why another instance cannot be started now, with so many loading and so many hung. */
   readonly obstacle: (loading: number, hung: number) => DnnScalerError | undefined;
   /** Instances that may load at the same time, from 1. */
@@ -92,7 +97,10 @@ export class Pool {
 
   /** The smallest batch size, of this many rows or more, that the next instance is warm for. */
   warmSizeFor(rows: number): number {
-    const fitting = this.#roster.nextWarm.filter((size) => size >= rows);
+    const { nextWarm } = this.#roster;
+    // One that has still to be warmed up for another size stands at the size before.
+    const sizes = nextWarm.length === 0 ? [this.#provenBatchSize] : nextWarm;
+    const fitting = sizes.filter((size) => size >= rows);
     return fitting.length === 0 ? rows : Math.min(...fitting);
   }
 
@@ -123,6 +131,9 @@ export class Pool {
       return;
     }
     this.#applied = done;
+    if (!this.#options.keepsSizes && target.batchSize !== this.#target.batchSize) {
+      for (const { warm } of this.#roster.all()) warm.clear();
+    }
     this.#target = target;
     this.#health.shortfall = undefined;
     this.#backoff.cut();
@@ -169,7 +180,7 @@ export class Pool {
   #takeSteps(): boolean {
     const plan = planPool(this.#roster.all(), this.#target, this.#options.maxLoading);
     for (const member of plan.retire) this.#roster.retire(member);
-    if (plan.warmUp !== undefined) this.#warmUp(plan.warmUp);
+    for (const member of plan.warmUp) this.#warmUp(member);
     for (let i = 0; i < plan.start && !this.#backoff.pausing; i += 1) this.#start();
     return plan.settled;
   }

@@ -4,6 +4,15 @@ import { DnnScalerError } from '../../errors.ts';
 export const providers = ['cpu', 'cuda', 'tensorrt', 'webgpu', 'dml', 'coreml'] as const;
 export type Provider = (typeof providers)[number];
 
+/**
+ * Whether a session runs every batch size fast that it has run once. On CUDA with cuDNN 9 it plans its
+ * convolutions anew whenever the size is another than in the run before: 0.7 s for the 27 of
+ * MobileNet V1 on an H200 (ONNX Runtime 1.20 and later, issue 23006 of microsoft/onnxruntime).
+ */
+export function keepsKernelsOfAllSizes(provider: Provider): boolean {
+  return provider !== 'cuda';
+}
+
 /** The providers of the installed build of onnxruntime-node on this platform, bundled or not. */
 export async function listProviders(): Promise<readonly string[]> {
   const { listSupportedBackends } = await import('onnxruntime-node');

@@ -1,31 +1,34 @@
 import type { KnobLimits, OperatingPoint } from '../../operating-point.ts';
 import { sameKnobs } from '../../operating-point.ts';
 
-/** Batch sizes with one instance, and counts of instances at the smallest batch, in order of merit. */
+/** Batch sizes with one instance, in order of merit. */
 const batchSizes = [1, 32, 128, 8, 64, 16, 4, 2];
-const instanceCounts = [8, 2, 4, 10, 6, 3, 5, 7, 9];
-/** Batch sizes that are also looked at with several instances. */
+/** Counts of instances that are looked at with several batch sizes, too. */
+const crossedCounts = [2, 4, 10];
 const crossedBatchSizes = [8, 32, 2];
+/** The others, falling: to end instances is free, to start them is what a resize costs. */
+const fallingCounts = [9, 8, 7, 6, 5, 3];
 
 /**
  * The points of a network's sweep, the most important first: what the profiler asks for, the batch
- * sizes with one instance, the counts of instances at the smallest batch, then both together. All
- * that stands at one count of instances stands together within its part, since a resize costs more
- * than a point.
+ * sizes with one instance, some counts of instances with and without batches, then the other counts.
  */
 export function sweepPlan(limits: KnobLimits): readonly OperatingPoint[] {
   const { minBatchSize, maxBatchSize, maxInstances } = limits;
-  const clamped = (batchSize: number): number =>
-    Math.min(Math.max(batchSize, minBatchSize), maxBatchSize);
-  const counts = [...new Set(instanceCounts.map((count) => Math.min(count, maxInstances)))];
+  const at = (batchSize: number, instances: number): OperatingPoint => ({
+    batchSize: Math.min(Math.max(batchSize, minBatchSize), maxBatchSize),
+    instances: Math.min(instances, maxInstances),
+  });
   const points = [
     // What the profiler asks for comes first: without it there is no TI_B and no TI_MT.
-    ...[minBatchSize, clamped(32)].map((batchSize) => ({ batchSize, instances: 1 })),
-    { batchSize: minBatchSize, instances: Math.min(8, maxInstances) },
-    ...batchSizes.map((batchSize) => ({ batchSize: clamped(batchSize), instances: 1 })),
-    ...counts.map((instances) => ({ batchSize: minBatchSize, instances })),
-    ...counts.flatMap((instances) =>
-      crossedBatchSizes.map((batchSize) => ({ batchSize: clamped(batchSize), instances })),
+    ...[at(1, 1), at(32, 1), at(1, 8)],
+    ...batchSizes.map((batchSize) => at(batchSize, 1)),
+    ...crossedCounts.flatMap((count) =>
+      [1, ...crossedBatchSizes.slice(0, 2)].map((batchSize) => at(batchSize, count)),
+    ),
+    ...fallingCounts.map((count) => at(1, count)),
+    ...[8, 6, ...crossedCounts].flatMap((count) =>
+      crossedBatchSizes.map((batchSize) => at(batchSize, count)),
     ),
   ];
   return points.filter((point, i) => points.findIndex((other) => sameKnobs(other, point)) === i);

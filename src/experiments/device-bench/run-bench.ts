@@ -37,7 +37,7 @@ export interface DeviceBenchOptions {
   readonly yardstick: { readonly python: string; readonly script: string } | null;
   readonly signal: AbortSignal;
   readonly onStep: (network: string, what: string) => void;
-  /** Called after each network with all that there is so far. */
+  /** Called before and after each network's yardstick, with all that there is so far. */
   readonly onReport: (reports: readonly NetworkReport[]) => Promise<void>;
 }
 
@@ -77,7 +77,9 @@ export async function runDeviceBench(
       continue;
     }
     try {
-      reports.push(await measureOne(options, network, budget));
+      reports.push(
+        await measureOne(options, network, budget, (report) => onReport([...reports, report])),
+      );
     } catch (thrown) {
       const error = toDnnScalerError(thrown);
       const isProvider = error.code === 'unavailable' || error.code === 'unsupported';
@@ -94,6 +96,7 @@ async function measureOne(
   options: DeviceBenchOptions,
   name: string,
   budget: TimeBudget,
+  onMeasured: (report: NetworkReport) => Promise<void>,
 ): Promise<NetworkReport> {
   const { clock, power, signal, onStep, yardstick } = options;
   const network = findNetwork(name);
@@ -131,6 +134,7 @@ async function measureOne(
               pointMs: Math.min(1000, limitMs / 12),
             }),
       isStopping: () => signal.aborted,
+      onMeasured,
       onStep: (what) => {
         onStep(name, what);
       },

@@ -42,7 +42,7 @@ export function measureYardstick(options: YardstickOptions): Promise<Yardstick> 
     const child = spawn(python, [script, ...args, String(pointMs / 1000)], {
       stdio: ['ignore', 'pipe', 'pipe'],
       // It keeps its own time; this is for one that hangs.
-      timeout: Math.ceil(limitMs) + 15_000,
+      timeout: Math.ceil(limitMs) + 10_000,
       killSignal: 'SIGKILL',
       ...(signal && { signal }),
     });

@@ -18,7 +18,9 @@ function prepare(
   machine: FakeMachine = cudaMachine(),
 ): Promise<PreparedProvider> {
   const resolved = resolveOptions({ modelPath: 'm', cores: 2, provider: 'cuda', ...options });
-  return prepareProvider(resolved, fakeHost(machine));
+  return prepareProvider(resolved, fakeHost(machine), () =>
+    Promise.reject(new Error('no such daemon')),
+  );
 }
 
 describe('the GPU of an instance', () => {
@@ -108,7 +110,7 @@ describe('memory for each instance', () => {
     const notes = async (files: FakeMachine['files']): Promise<string> =>
       (await prepare(options, { ...machine, files: { ...machine.files, ...files } })).notes.join();
     expect(await notes({})).toMatch(
-      /MPS is not running.*take turns.*20\.0 GiB.*nothing enforces it/,
+      /MPS does not run and cannot be started \(no such daemon\), so instances take turns.*20\.0 GiB.*nothing enforces it/,
     );
     expect(await notes(mps)).toBe('20.0 GiB of GPU memory for each instance, which MPS enforces');
   });
@@ -133,6 +135,46 @@ describe('MPS', () => {
     const environment = { CUDA_MPS_PIPE_DIRECTORY: '/run/mps' };
     expect(mpsRuns(fakeHost({ files: mps, environment }))).toBe(false);
     expect(mpsRuns(fakeHost({ files: { '/run/mps/control': '' }, environment }))).toBe(true);
+  });
+});
+
+describe('MPS for several instances', () => {
+  const found = { CUDA_MPS_PIPE_DIRECTORY: '/tmp/ours' };
+
+  /** What comes of it, and how often MPS was started. */
+  async function prepareWithMps(options: Partial<OnnxEngineOptions>, files = {}) {
+    let starts = 0;
+    const { files: others, ...machine } = cudaMachine();
+    const resolved = resolveOptions({ modelPath: 'm', cores: 2, provider: 'cuda', ...options });
+    const host = fakeHost({ ...machine, files: { ...others, ...files } });
+    const prepared = await prepareProvider(resolved, host, () => {
+      starts += 1;
+      return Promise.resolve(found);
+    });
+    return { ...prepared, starts };
+  }
+
+  it('is started where it does not run', async () => {
+    const options = { memoryPerInstance: { fraction: 0.25 } };
+    const { environment, notes, starts } = await prepareWithMps(options);
+    expect(environment).toMatchObject(found);
+    expect(notes.join()).toMatch(/MPS was started.*20\.0 GiB.*which MPS enforces/);
+    expect(starts).toBe(1);
+  });
+
+  it('is left alone where it runs, with one instance, with threads, and when off', async () => {
+    for (const [options, files] of [
+      [{}, mps],
+      [{ maxInstances: 1 }, {}],
+      [{ memoryPerInstance: { fraction: 1 } }, {}],
+      [{ isolation: 'thread' as const }, {}],
+      [{ mps: 'off' as const }, {}],
+    ] as const) {
+      const { environment, notes, starts } = await prepareWithMps(options, files);
+      expect(starts).toBe(0);
+      expect(environment).not.toMatchObject(found);
+      expect(notes.some((note) => note.includes('take turns'))).toBe('mps' in options);
+    }
   });
 });
 

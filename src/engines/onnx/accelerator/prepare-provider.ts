@@ -1,9 +1,10 @@
-import { DnnScalerError, invalidArgument } from '../../../errors.ts';
+import { DnnScalerError, invalidArgument, toDnnScalerError } from '../../../errors.ts';
 import { visibleDevices } from '../../../telemetry/power/visible-devices.ts';
 import { formatBytes } from '../../../units.ts';
 import type { ResolvedOptions } from '../options.ts';
 import type { Host } from './host.ts';
 import { instanceEnvironment } from './instance-environment.ts';
+import { ownMps } from './mps.ts';
 import { searchLibraries } from './library-search.ts';
 import { listNvidiaGpus, mpsRuns, oldestDriverFor } from './nvidia.ts';
 import type { NvidiaGpu } from './nvidia.ts';
@@ -19,16 +20,26 @@ export interface PreparedProvider {
   readonly notes: readonly string[];
 }
 
-type Wanted = Pick<ResolvedOptions, 'provider' | 'isolation' | 'device' | 'memoryPerInstance'>;
+type Wanted = Pick<
+  ResolvedOptions,
+  'provider' | 'isolation' | 'device' | 'memoryPerInstance' | 'maxInstances' | 'mps'
+>;
+
+/** Starts a daemon of MPS, and tells what an instance's environment needs to find it. */
+type StartMps = typeof ownMps;
 
 /**
- * Checks that a provider's libraries, driver and GPU are there, and works out how its instances are
- * to be started.
+ * Checks that a provider's libraries, driver and GPU are there, works out how its instances are to be
+ * started, and starts MPS for them where that is left to us.
  *
  * @throws DnnScalerError `unavailable` with one sentence on what is missing and how to get it;
  *   `invalid-argument` for a GPU that is not there or more memory than it has
  */
-export async function prepareProvider(wanted: Wanted, host: Host): Promise<PreparedProvider> {
+export async function prepareProvider(
+  wanted: Wanted,
+  host: Host,
+  startMps: StartMps = ownMps,
+): Promise<PreparedProvider> {
   const { provider, isolation, device } = wanted;
   if (provider === 'cpu')
     return { environment: {}, maxInstances: Number.POSITIVE_INFINITY, notes: [] };
@@ -39,14 +50,14 @@ export async function prepareProvider(wanted: Wanted, host: Host): Promise<Prepa
   const gpu = gpus === undefined ? undefined : chooseGpu(gpus, host, device);
   if (gpu !== undefined) requireDriver(gpu, needs.cudaMajor);
   const memoryBytes = memoryLimit(wanted, gpu);
-  const notes: string[] = [];
-  const mps = usesCuda && mpsRuns(host);
-  if (usesCuda && !mps) {
-    notes.push(
-      'CUDA MPS is not running, so instances take turns on the GPU; "nvidia-cuda-mps-control -d" starts it',
-    );
-  }
-  if (memoryBytes !== undefined) notes.push(memoryNote(memoryBytes, mps));
+  const maxInstances = roomFor(memoryBytes, wanted, gpu);
+  const several = Math.min(maxInstances, wanted.maxInstances) > 1;
+  const sharing: Sharing =
+    usesCuda && several
+      ? await share(wanted, host, startMps)
+      : { mps: usesCuda && mpsRuns(host), environment: {}, notes: [] };
+  const notes = [...sharing.notes];
+  if (memoryBytes !== undefined) notes.push(memoryNote(memoryBytes, sharing.mps));
   const environment = instanceEnvironment({
     provider,
     environment: host.environment,
@@ -54,7 +65,35 @@ export async function prepareProvider(wanted: Wanted, host: Host): Promise<Prepa
     device,
     memoryBytes,
   });
-  return { environment, maxInstances: roomFor(memoryBytes, wanted, gpu), notes };
+  return { environment: { ...environment, ...sharing.environment }, maxInstances, notes };
+}
+
+/** How several instances share the GPU: side by side with MPS, in turns without. */
+interface Sharing {
+  readonly mps: boolean;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly notes: readonly string[];
+}
+
+async function share(
+  { isolation, mps }: Wanted,
+  host: Host,
+  startMps: StartMps,
+): Promise<Sharing> {
+  // Threads share one context, whose kernels run side by side anyway.
+  const runs = mpsRuns(host);
+  if (runs || isolation === 'thread') return { mps: runs, environment: {}, notes: [] };
+  const without = (why: string): Sharing => ({
+    ...{ mps: false, environment: {} },
+    notes: [`CUDA MPS does not run${why}, so instances take turns on the GPU`],
+  });
+  if (mps === 'off') return without('');
+  try {
+    const environment = await startMps();
+    return { mps: true, environment, notes: ['CUDA MPS was started for the instances'] };
+  } catch (thrown) {
+    return without(` and cannot be started (${toDnnScalerError(thrown).message})`);
+  }
 }
 
 function chooseGpu(

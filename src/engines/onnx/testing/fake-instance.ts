@@ -97,10 +97,12 @@ export interface PoolTestOptions<C extends Clock> {
   /** The test's own, which it can move on. */
   readonly clock: C;
   readonly obstacle?: () => DnnScalerError | undefined;
+  readonly keepsSizes?: boolean;
 }
 
 /** A pool with one instance of 4 threads that is warm for 1 row, and all that it does and tells. */
-export function setUpPool<C extends Clock>({ clock, obstacle }: PoolTestOptions<C>) {
+export function setUpPool<C extends Clock>(options: PoolTestOptions<C>) {
+  const { clock, obstacle, keepsSizes = true } = options;
   const started: FakeInstance[] = [];
   const health: EngineHealth[] = [];
   const pool: Pool = new Pool(
@@ -112,6 +114,7 @@ export function setUpPool<C extends Clock>({ clock, obstacle }: PoolTestOptions<
       },
       warmUpBatch: batchOf,
       recycle: () => undefined,
+      keepsSizes,
       obstacle: obstacle ?? (() => undefined),
       maxLoading: 4,
       firstBackoffMs: 100,
