@@ -92,8 +92,7 @@ export class OnnxEngine implements Engine<Row, Row> {
       },
       target,
     );
-    // Of the sizes that it was looked at with, the smallest was not the last.
-    this.#pool.adopt(instance, keepsSizes ? [target.batchSize] : []);
+    this.#pool.adopt(instance, [target.batchSize]);
     this.#sizeBuffers();
   }
 

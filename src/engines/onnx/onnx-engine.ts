@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { DnnScalerError, invalidArgument } from '../../errors.ts';
 import { thisHost } from './accelerator/host.ts';
 import { prepareProvider } from './accelerator/prepare-provider.ts';
+import { packBatch } from './batch.ts';
 import { Instance } from './instance.ts';
 import type { InstanceListener, InstanceOutcome } from './instance.ts';
 import { layoutInputs } from './model-layout.ts';
@@ -12,7 +13,7 @@ import type { OnnxEngineOptions } from './options.ts';
 import { probeModel } from './probe.ts';
 import { openProcessLink } from './process-link.ts';
 import type { ModelMetadata, PackedBatch, SessionConfig } from './protocol.ts';
-import { listProviders, requireProvider } from './providers.ts';
+import { keepsKernelsOfAllSizes, listProviders, requireProvider } from './providers.ts';
 import { openThreadLink } from './thread-link.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -64,6 +65,15 @@ export async function openOnnxEngine(options: OnnxEngineOptions): Promise<OnnxEn
         maxBatchSize: resolved.maxBatchSize,
         seed: resolved.seed,
       });
+      if (!keepsKernelsOfAllSizes(resolved.provider)) {
+        // Of the sizes that it was looked at with, the smallest, at which it begins, was not the last.
+        const size = model.rowsPerRun === 'any' ? 1 : model.rowsPerRun;
+        const rows = [model.knownGood];
+        await runOnce(
+          instance,
+          packBatch(model.inputs, rows, size, (bytes) => new ArrayBuffer(bytes)),
+        );
+      }
       const { notes } = prepared;
       return new OnnxEngine({
         ...{ options: resolved, model, modelBytes, start, instance, watchdog },
