@@ -7,6 +7,7 @@ import { FixedScaler } from '../scaling/fixed.ts';
 import { SimulatedEngine } from '../simulator/simulated-engine.ts';
 import type { SimulatedEngineOptions } from '../simulator/simulated-engine.ts';
 import { VirtualClock } from '../simulator/virtual-clock.ts';
+import type { Scaler } from '../scaling/scaler.ts';
 import { makeSlo } from '../slo.ts';
 import type { RowSource } from '../workload/row-source.ts';
 import { syntheticSource } from '../workload/row-source.ts';
@@ -137,6 +138,41 @@ describe('a trial', () => {
     });
     expect(result.throughputPerS).toBeNaN();
     expect(result.requests.answered).toBeGreaterThan(50);
+  });
+
+  describe('with a limit for becoming steady', () => {
+    /** Goes from one batch size to another for so many windows. */
+    const restlessFor = (windows: number): Scaler => {
+      let left = windows;
+      return {
+        ...{ name: 'restless', approach: null, profile: null, wants: 'percentile' as const },
+        first: () => ({ batchSize: 4, instances: 1 }),
+        decide: ({ point }) => {
+          left -= 1;
+          const batchSize = left < 0 ? point.batchSize : point.batchSize === 4 ? 5 : 4;
+          return { point: { batchSize, instances: 1 }, kind: 'move', reason: 'test' };
+        },
+      };
+    };
+    const runFor = (windows: number): Promise<RunResult> =>
+      run(options({ scaler: restlessFor(windows), durationMs: 10_000, steadyLimitMs: 30_000 }));
+
+    it('ends in time when it is steady by then', async () => {
+      expect((await runFor(2)).durationMs).toBe(10_000);
+    });
+
+    it('goes on until it is, when it is still moving', async () => {
+      const { durationMs, steady, windows } = await runFor(12);
+      expect(steady).toBe(true);
+      expect(durationMs).toBeGreaterThan(12_000);
+      expect(durationMs).toBeLessThan(17_000);
+      expect(windows.slice(-3).every(({ point }) => point.batchSize === 4)).toBe(true);
+    });
+
+    it('ends at the limit when it never is', async () => {
+      const { durationMs, steady } = await runFor(1000);
+      expect([durationMs, steady]).toEqual([30_000, false]);
+    });
   });
 
   it('keeps what the engine had to say, once', async () => {
