@@ -57,6 +57,17 @@ describe('Surface', () => {
     expect(uneven.reach({ batchSize: 8, instances: 3 })).toEqual({ batchSize: 4, instances: 3 });
   });
 
+  it('reads a batch between the counts at which it was measured, past those that have smaller ones only', () => {
+    const thin = new Surface('thin', [
+      ...[point(1, 1, 10), point(8, 1, 20), point(1, 2, 11), point(1, 3, 12)],
+      ...[point(1, 5, 20), point(8, 5, 60)],
+    ]);
+    expect(thin.reach({ batchSize: 8, instances: 3 })).toEqual({ batchSize: 8, instances: 3 });
+    expect(thin.latencyMs(8, 3)).toBeCloseTo(40, 12);
+    expect(thin.latencyMs(1, 3)).toBe(12);
+    expect(thin.latencyMs(1, 4)).toBeCloseTo(16, 12);
+  });
+
   it('falls back to fewer instances where no common batch size is known', () => {
     const apart = new Surface('apart', [point(1, 1, 5), point(4, 1, 8), point(8, 2, 20)]);
     expect(apart.reach({ batchSize: 4, instances: 2 })).toEqual({ batchSize: 4, instances: 1 });

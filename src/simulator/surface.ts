@@ -27,8 +27,8 @@ interface MeasuredRow {
 
 /**
  * The measured latencies of one network: batch size x co-located instances. Between measured batch
- * sizes a latency is linear, for each measured count of instances; between measured counts it is
- * linear in the count. Nothing is extended beyond what was measured: `reach` keeps operating points
+ * sizes a latency is linear, for each measured count of instances; between the counts at which such a
+ * batch was measured it is linear in the count. Nothing is extended beyond what was measured: `reach` keeps operating points
  * inside, and `notes` says where the limits come from.
  */
 export class Surface {
@@ -40,7 +40,7 @@ export class Surface {
   /** Whether power was measured, at every point. */
   readonly hasPower: boolean;
   readonly #rows: readonly MeasuredRow[];
-  /** By count of instances, from 1: the batch sizes known there and at every smaller count. */
+  /** By count of instances, from 1: the batch sizes known there, or on both sides of it. */
   readonly #ranges: readonly (BatchRange | undefined)[];
 
   /**
@@ -95,26 +95,26 @@ export class Surface {
     return this.#between(rows, Math.max(1, busyInstances), (row) => row.powersWatts);
   }
 
-  /** Linear between the measured counts of instances, and along the batch size within each. */
+  /** Linear between the counts of instances that know such a batch, and along the batch within each. */
   #between(
     rows: number,
     busyInstances: number,
     valuesOf: (row: MeasuredRow) => readonly number[],
   ): number {
-    const measured = this.#rows;
-    let above = 0;
-    while (
-      above < measured.length - 1 &&
-      (measured[above] as MeasuredRow).instances < busyInstances
-    ) {
-      above += 1;
+    let lower = this.#rows[0] as MeasuredRow;
+    let upper: MeasuredRow | undefined;
+    for (const row of this.#rows) {
+      if (rows > (row.batchSizes.at(-1) as number)) continue;
+      if (row.instances > busyInstances) {
+        upper = row;
+        break;
+      }
+      lower = row;
     }
-    const upper = measured[above] as MeasuredRow;
-    const upperValue = alongBatch(upper.batchSizes, valuesOf(upper), rows);
-    if (above === 0 || busyInstances >= upper.instances) return upperValue;
-    const lower = measured[above - 1] as MeasuredRow;
-    const share = (busyInstances - lower.instances) / (upper.instances - lower.instances);
     const lowerValue = alongBatch(lower.batchSizes, valuesOf(lower), rows);
+    if (upper === undefined || busyInstances <= lower.instances) return lowerValue;
+    const share = (busyInstances - lower.instances) / (upper.instances - lower.instances);
+    const upperValue = alongBatch(upper.batchSizes, valuesOf(upper), rows);
     return lowerValue + share * (upperValue - lowerValue);
   }
 
@@ -134,16 +134,12 @@ export class Surface {
     return { batchSize, instances };
   }
 
-  /** Batch sizes known at the measured counts up to `instances` and, for a gap, the next above. */
+  /** Batch sizes known at one instance and at some measured count from `instances` on. */
   #rangeAt(instances: number): BatchRange | undefined {
-    let min = 1;
-    let max = Number.POSITIVE_INFINITY;
-    for (const row of this.#rows) {
-      const range = rangeOf(row);
-      min = Math.max(min, range.min);
-      max = Math.min(max, range.max);
-      if (row.instances >= instances) break;
-    }
+    const single = rangeOf(this.#rows[0] as MeasuredRow);
+    const ranges = this.#rows.filter((row) => row.instances >= instances).map(rangeOf);
+    const min = Math.max(single.min, Math.min(...ranges.map((range) => range.min)));
+    const max = Math.min(single.max, Math.max(...ranges.map((range) => range.max)));
     return min <= max ? { min, max } : undefined;
   }
 
