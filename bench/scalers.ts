@@ -23,12 +23,13 @@ import {
   reportTargets,
   trafficTargets,
 } from './scalers/targets.ts';
-import { a100Surfaces, madeUpSurface, shapes } from './scalers/surfaces.ts';
+import { a100Surfaces, h100Surfaces, madeUpSurface, shapes } from './scalers/surfaces.ts';
 
 const scalers = ['fixed:1,1', 'clipper', 'batching', 'multi-tenancy', 'dnnscaler', 'joint'];
 const a100Factors = [1.2, 1.5, 2, 3, 5, 8, 12, 20];
+const h100Factors = [1.5, 2, 3, 5, 8, 12];
 const shapeFactors = [1.5, 4, 12];
-const parts = ['a100', 'shapes', 'survey', 'restless', 'changes', 'traffic'];
+const parts = ['a100', 'h100', 'shapes', 'survey', 'restless', 'changes', 'traffic'];
 
 const help = `Usage: npm run bench:scalers -- [options]
 
@@ -166,6 +167,9 @@ async function main(): Promise<void> {
   const a100 = chosen.has('a100')
     ? await report('Networks measured on an A100', a100Surfaces(), a100Factors, seeds)
     : [];
+  const h100 = chosen.has('h100')
+    ? await report('Networks measured on an H100', h100Surfaces(), h100Factors, seeds)
+    : [];
   const others = chosen.has('shapes')
     ? await report('Made-up networks of other shapes', madeUp, shapeFactors, seeds)
     : [];
@@ -183,7 +187,7 @@ async function main(): Promise<void> {
   if (values.json !== undefined) {
     const figures = {
       noiseSigma,
-      runs: [...a100, ...others],
+      runs: [...a100, ...h100, ...others],
       survey,
       restless,
       changes,

@@ -7,8 +7,17 @@ import { logUniform, pick, uniform } from './draw.ts';
 
 /** The five networks measured on an A100. */
 export function a100Surfaces(): readonly Surface[] {
-  const file = new URL('../../data/a100-surface.csv', import.meta.url);
-  return [...parseSurfaces(readFileSync(file, 'utf8'), 'a100-surface.csv').values()];
+  return surfacesIn('data/a100-surface.csv');
+}
+
+/** The five of `bench:gpu` on an H100; the scalers and their laws were finished before. */
+export function h100Surfaces(): readonly Surface[] {
+  return surfacesIn('bench/results/nvidia-h100-80gb-hbm3-cuda-2026-11-27/surface.csv');
+}
+
+function surfacesIn(path: string): readonly Surface[] {
+  const file = new URL(`../../${path}`, import.meta.url);
+  return [...parseSurfaces(readFileSync(file, 'utf8'), path).values()];
 }
 
 /** Shapes that a latency surface may have, none of them fitted to a measured network. */

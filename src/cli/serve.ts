@@ -184,11 +184,19 @@ async function start(
   power: Power,
 ): Promise<ModelServer> {
   await requirePower(options.objective, power);
+  const [first = ''] = models;
+  const isOne =
+    models.length === 1 && !(await stat(first).catch(() => undefined))?.isDirectory();
   const defaults: ModelDefaults = {
     slo: sloFrom(options),
     scaler: options.scaler,
     objective: options.objective,
-    engine: { ...engineOptionsOf(options), isolation: options.isolation ?? 'process' },
+    engine: {
+      ...engineOptionsOf(options),
+      isolation: options.isolation ?? 'process',
+      // With one model it can only be a slip.
+      foreignShapes: isOne ? 'refused' : 'ignored',
+    },
   };
   const { catalog, folders } = await catalogOf(models, options, defaults);
   const { tokenFile } = options;

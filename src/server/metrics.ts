@@ -171,7 +171,15 @@ export class ServerMetrics {
 
   /** Adds power, and what the GPUs are doing. */
   watchPower(power: Power): void {
-    addPowerMetrics(this.#registry, power, this.#clock);
+    addPowerMetrics(this.#registry, power, this.#clock, {
+      overMs: 1000 * recentS,
+      rowsPerS: () => {
+        const nowMs = this.#clock.nowMs();
+        let rows = 0;
+        for (const recent of this.#recent.values()) rows += recent.rows.total(nowMs);
+        return rows / recentS;
+      },
+    });
   }
 
   /** The exposition format, for `GET /metrics`. */

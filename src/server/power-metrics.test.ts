@@ -21,10 +21,11 @@ describe('addPowerMetrics', () => {
       expect(await power.ready).toBeNull();
       while (power.gpus?.gpus.length !== 2) await new Promise((resolve) => setImmediate(resolve));
       const registry = new Registry();
-      addPowerMetrics(registry, power, clock);
+      addPowerMetrics(registry, power, clock, { rowsPerS: () => 8205, overMs: 60_000 });
       const text = await registry.metrics();
       for (const line of [
         'dnnscaler_power_watts{meter="nvidia-smi, board of GPU 0 (NVIDIA H100 80GB HBM3)"} 410.25',
+        'dnnscaler_rows_per_joule{meter="nvidia-smi, board of GPU 0 (NVIDIA H100 80GB HBM3)"} 20',
         'dnnscaler_gpu_power_watts{gpu="0"} 410.25',
         'dnnscaler_gpu_utilization_ratio{gpu="0"} 0.87',
         'dnnscaler_gpu_memory_used_bytes{gpu="1"} 10485760',
@@ -42,7 +43,8 @@ describe('addPowerMetrics', () => {
 
   it('has nothing to show without a meter', async () => {
     const registry = new Registry();
-    addPowerMetrics(registry, await openPower({ clock, kind: 'off', onGpu: true }), clock);
+    const off = await openPower({ clock, kind: 'off', onGpu: true });
+    addPowerMetrics(registry, off, clock, { rowsPerS: () => 1, overMs: 60_000 });
     expect(await registry.metrics()).not.toMatch(/^dnnscaler/m);
   });
 });

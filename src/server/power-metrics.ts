@@ -35,8 +35,15 @@ const gpuFigures: Readonly<
 /**
  * Adds gauges of power and of the GPUs, read at each scrape from samples that are there already.
  * What a GPU does not tell is absent, and so is everything while nvidia-smi is silent.
+ *
+ * @param answered rows per second by all models, over so many ms back
  */
-export function addPowerMetrics(registry: Registry, power: Power, clock: Clock): void {
+export function addPowerMetrics(
+  registry: Registry,
+  power: Power,
+  clock: Clock,
+  answered: { readonly rowsPerS: () => number; readonly overMs: number },
+): void {
   const { meter, gpus } = power;
   const meterWatts = new Gauge({
     name: 'dnnscaler_power_watts',
@@ -48,6 +55,19 @@ export function addPowerMetrics(registry: Registry, power: Power, clock: Clock):
       const nowMs = clock.nowMs();
       const watts = meter.meanWatts(nowMs - recentMs, nowMs);
       if (watts !== undefined) meterWatts.labels(meter.name).set(watts);
+    },
+  });
+  const perJoule = new Gauge({
+    name: 'dnnscaler_rows_per_joule',
+    help: `Rows answered by all models, over that energy, over ${answered.overMs / 1000} s; absent without a meter`,
+    labelNames: ['meter'],
+    registers: [registry],
+    collect() {
+      perJoule.reset();
+      const nowMs = clock.nowMs();
+      const watts = meter.meanWatts(nowMs - answered.overMs, nowMs);
+      if (watts === undefined || watts <= 0) return;
+      perJoule.labels(meter.name).set(answered.rowsPerS() / watts);
     },
   });
   if (gpus === null) return;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../../random.ts';
 import { elementBytes, elementCount } from '../../tensor/dtype.ts';
 import type { Datatype } from '../../tensor/dtype.ts';
-import { batchBytes, packBatch, splitReplies, unpack } from './batch.ts';
+import { batchBytes, listBatch, packBatch, splitReplies, unpack } from './batch.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { makeUpRow } from './made-up-rows.ts';
 import type { TensorLayout } from './model-layout.ts';
@@ -44,6 +44,27 @@ describe('batches', () => {
         }
       }),
     );
+  });
+
+  it('are the same bytes when the rows are listed instead of copied', () => {
+    fc.assert(
+      fc.property(layouts, fc.integer({ min: 1, max: 5 }), fc.nat(3), (tensors, count, padding) => {
+        const random = new Random(5);
+        const rows = Array.from({ length: count }, () => makeUpRow(tensors, 'random', random));
+        const packed = packBatch(tensors, rows, count + padding, fresh);
+        const listed = listBatch(tensors, rows, count + padding);
+        expect(listed.tensors).toEqual(packed.tensors);
+        expect(listed.usedBytes).toBe(packed.usedBytes);
+        expect(Buffer.concat(listed.pieces)).toEqual(Buffer.from(packed.buffer));
+      }),
+    );
+  });
+
+  it('are not listed from rows of another length or type', () => {
+    const tensors: TensorLayout[] = [{ name: 'x', datatype: 'FP32', dims: [2], batched: true }];
+    const rowOf = (data: Float32Array | Int32Array) => [[{ data, dims: [2] }]];
+    expect(() => listBatch(tensors, rowOf(new Float32Array(3)), 1)).toThrow(RangeError);
+    expect(() => listBatch(tensors, rowOf(new Int32Array(2)), 1)).toThrow(TypeError);
   });
 
   it('lay tensors out aligned, one after the other, within the bytes announced', () => {

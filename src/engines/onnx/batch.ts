@@ -1,10 +1,10 @@
 import { DnnScalerError } from '../../errors.ts';
-import { elementBytes, elementCount, viewOf } from '../../tensor/dtype.ts';
+import { arrays, elementBytes, elementCount, viewOf } from '../../tensor/dtype.ts';
 import type { NumericData, NumericDatatype, TensorData } from '../../tensor/dtype.ts';
 import type { Row, RowTensor } from '../../tensor/row.ts';
 import type { BatchReplies } from '../engine.ts';
 import type { TensorLayout } from './model-layout.ts';
-import type { PackedBatch, PackedTensor } from './protocol.ts';
+import type { ListedBatch, PackedBatch, PackedTensor } from './protocol.ts';
 
 /** Inputs start at multiples of a cache line, which is also what vector instructions like best. */
 const inputAlignment = 64;
@@ -34,29 +34,78 @@ export function packBatch(
   size: number,
   take: (bytes: number) => ArrayBuffer,
 ): PackedBatch {
-  const rowDims = inputs.map((_, index) => dataOf(rows, 0, index).dims);
-  const usedBytes = batchBytes(
-    inputs.map(({ datatype }, index) => ({ datatype, dims: rowDims[index] as readonly number[] })),
-    size,
-  );
+  const { tensors, stretches, usedBytes } = layOut(inputs, rows, size);
   const buffer = take(usedBytes);
-  let byteOffset = 0;
-  const tensors = inputs.map(({ datatype, batched }, index): PackedTensor => {
-    const dims = rowDims[index] as readonly number[];
-    const packedDims = batched ? [size, ...dims] : dims;
-    if (datatype === 'BYTES')
-      return { dims: packedDims, strings: gatherStrings(rows, index, size) };
-    const elements = elementCount(dims);
-    const start = byteOffset;
-    byteOffset += tensorBytes(datatype, dims, size);
-    gather(viewOf(datatype, buffer, start, elements * size), rows, index, elements, size);
-    return {
-      dims: packedDims,
-      byteOffset: start,
-      byteLength: elements * size * elementBytes(datatype),
-    };
-  });
+  for (const { datatype, input, elements, byteOffset } of stretches) {
+    gather(viewOf(datatype, buffer, byteOffset, elements * size), rows, input, elements, size);
+  }
   return { tensors, buffer, usedBytes };
+}
+
+/**
+ * The same batch without a copy: the rows' own bytes, in the order in which they belong. The rows have
+ * to stay as they are until the batch has run.
+ *
+ * @throws RangeError for a row of another length, TypeError for one of another type
+ */
+export function listBatch(
+  inputs: readonly TensorLayout[],
+  rows: readonly Row[],
+  size: number,
+): ListedBatch {
+  const { tensors, stretches, usedBytes } = layOut(inputs, rows, size);
+  const pieces: Uint8Array[] = [];
+  for (const { datatype, input, elements } of stretches) {
+    for (let i = 0; i < size; i += 1) {
+      const data = dataOf(rows, i, input).data as NumericData;
+      if (!(data instanceof arrays[datatype])) throw new TypeError(`a row is not of ${datatype}`);
+      if (data.length !== elements) throw new RangeError(`a row has not ${elements} elements`);
+      pieces.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    }
+    const bytes = elements * size * elementBytes(datatype);
+    const padding = aligned(bytes) - bytes;
+    if (padding > 0) pieces.push(zeroBytes.subarray(0, padding));
+  }
+  return { tensors, pieces, usedBytes };
+}
+
+const zeroBytes = new Uint8Array(inputAlignment);
+
+/** Where the numbers of one input go. */
+interface Stretch {
+  readonly datatype: NumericDatatype;
+  /** Index of the input. */
+  readonly input: number;
+  /** In one row. */
+  readonly elements: number;
+  readonly byteOffset: number;
+}
+
+function layOut(
+  inputs: readonly TensorLayout[],
+  rows: readonly Row[],
+  size: number,
+): {
+  readonly tensors: readonly PackedTensor[];
+  readonly stretches: readonly Stretch[];
+  readonly usedBytes: number;
+} {
+  let usedBytes = 0;
+  const stretches: Stretch[] = [];
+  const tensors = inputs.map(({ datatype, batched }, input): PackedTensor => {
+    const { dims } = dataOf(rows, 0, input);
+    const packedDims = batched ? [size, ...dims] : dims;
+    if (datatype === 'BYTES') {
+      return { dims: packedDims, strings: gatherStrings(rows, input, size) };
+    }
+    const elements = elementCount(dims);
+    const byteOffset = usedBytes;
+    stretches.push({ datatype, input, elements, byteOffset });
+    usedBytes += tensorBytes(datatype, dims, size);
+    const byteLength = elements * size * elementBytes(datatype);
+    return { dims: packedDims, byteOffset, byteLength };
+  });
+  return { tensors, stretches, usedBytes };
 }
 
 function gather(
@@ -86,7 +135,10 @@ function dataOf(rows: readonly Row[], row: number, index: number): RowTensor {
 }
 
 function tensorBytes(datatype: NumericDatatype, dims: readonly number[], rows: number): number {
-  const bytes = elementCount(dims) * elementBytes(datatype) * rows;
+  return aligned(elementCount(dims) * elementBytes(datatype) * rows);
+}
+
+function aligned(bytes: number): number {
   return Math.ceil(bytes / inputAlignment) * inputAlignment;
 }
 

@@ -5,7 +5,7 @@ import type { OperatingPoint } from '../../operating-point.ts';
 import type { ModelSignature, Row } from '../../tensor/row.ts';
 import type { Engine, EngineLimits, EngineListener, RunOutcome } from '../engine.ts';
 import { availableMemoryBytes } from '../machine.ts';
-import { batchBytes, packBatch, splitReplies } from './batch.ts';
+import { batchBytes, listBatch, packBatch, splitReplies } from './batch.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { Instance, InstanceListener, InstanceOutcome } from './instance.ts';
 import type { InputTensorLayout, TensorLayout } from './model-layout.ts';
@@ -14,7 +14,7 @@ import { Pool } from './pool.ts';
 import type { InstanceStatus } from './roster.ts';
 import type { PoolTarget } from './pool-plan.ts';
 import type { ModelLayout } from './probe.ts';
-import type { PackedBatch, SessionConfig } from './protocol.ts';
+import type { RunBatch, SessionConfig } from './protocol.ts';
 import { keepsKernelsOfAllSizes } from './providers.ts';
 import { startObstacle } from './start-obstacle.ts';
 import type { Watchdog } from './watchdog.ts';
@@ -37,6 +37,9 @@ export interface OpenedModel {
   readonly notes: readonly string[];
 }
 
+/** Rows smaller than this are gathered: to write many small pieces costs more than to copy them. */
+const leastListedBytes = 16 * 1024;
+
 /** The embedded engine: ONNX Runtime in threads of this process, or in processes of its own. */
 export class OnnxEngine implements Engine<Row, Row> {
   readonly name: string;
@@ -52,6 +55,8 @@ export class OnnxEngine implements Engine<Row, Row> {
   readonly #buffers: BufferPool;
   readonly #pool: Pool;
   readonly #watchdog: Watchdog;
+  /** Whether batches go to their instance without being gathered. */
+  readonly #listsRows: boolean;
   #listener: EngineListener | undefined;
   #closing: Promise<void> | undefined;
 
@@ -66,6 +71,8 @@ export class OnnxEngine implements Engine<Row, Row> {
     this.#model = model;
     this.#watchdog = watchdog;
     this.#buffers = new BufferPool(this.limits.maxInstances);
+    this.#listsRows =
+      options.isolation === 'process' && batchBytes(model.inputs, 1) >= leastListedBytes;
     const keepsSizes = keepsKernelsOfAllSizes(options.provider);
     const target = this.#targetOf({ batchSize: this.limits.minBatchSize, instances: 1 });
     this.#pool = new Pool(
@@ -134,7 +141,7 @@ export class OnnxEngine implements Engine<Row, Row> {
       return;
     }
     const size = this.#warmSize(rows.length);
-    let batch: PackedBatch;
+    let batch: RunBatch;
     try {
       batch = this.#pack(rows, size);
     } catch (thrown) {
@@ -171,7 +178,8 @@ export class OnnxEngine implements Engine<Row, Row> {
     }
   }
 
-  #pack(rows: readonly Row[], size: number): PackedBatch {
+  #pack(rows: readonly Row[], size: number): RunBatch {
+    if (this.#listsRows) return listBatch(this.#model.inputs, rows, size);
     return packBatch(this.#model.inputs, rows, size, (bytes) => this.#buffers.take(bytes));
   }
 

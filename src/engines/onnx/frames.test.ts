@@ -14,6 +14,10 @@ describe('frames', () => {
           ]),
         );
         const received: { message: unknown; payload: Uint8Array }[] = [];
+        const wanted = frames.map(({ message, payload }) => ({
+          message: JSON.parse(JSON.stringify(message)) as unknown,
+          payload,
+        }));
         const reader = new FrameReader<unknown>({
           // Larger than asked for, as a buffer that is used again may be.
           allocate: (bytes) => new ArrayBuffer(bytes + 3),
@@ -29,13 +33,41 @@ describe('frames', () => {
           chunk.fill(0xee);
           at += bytes;
         }
-        expect(received).toEqual(
-          frames.map(({ message, payload }) => ({
-            message: JSON.parse(JSON.stringify(message)) as unknown,
-            payload,
-          })),
-        );
+        expect(received).toEqual(wanted);
       }),
+    );
+  });
+
+  it('are read into their place, however few bytes come at a time', () => {
+    const sizes = fc.array(fc.integer({ min: 0, max: 70_000 }), { minLength: 1, maxLength: 4 });
+    const reads = fc.array(fc.integer({ min: 1, max: 40_000 }), { minLength: 1 });
+    fc.assert(
+      fc.property(sizes, reads, (payloads, most) => {
+        const stream = Buffer.concat(
+          payloads.flatMap((bytes, i) => [
+            encodeFrameHead(i, bytes),
+            Buffer.from(Uint8Array.from({ length: bytes }, (_, at) => (at * 7 + i) % 251)),
+          ]),
+        );
+        const received: number[] = [];
+        const reader = new FrameReader<number>({
+          allocate: (bytes) => new ArrayBuffer(bytes),
+          onFrame: (i, buffer, bytes) => {
+            expect(new Uint8Array(buffer).every((byte, at) => byte === (at * 7 + i) % 251)).toBe(true);
+            received.push(bytes);
+          },
+        });
+        let at = 0;
+        for (let i = 0; at < stream.length; i += 1) {
+          const room = reader.room();
+          const bytes = Math.min(room.length, most[i % most.length] as number, stream.length - at);
+          room.set(stream.subarray(at, at + bytes));
+          reader.took(bytes);
+          at += bytes;
+        }
+        expect(received).toEqual(payloads);
+      }),
+      { numRuns: 50 },
     );
   });
 });

@@ -4,8 +4,8 @@ import type { Link, LinkListener, OpenLink } from './link.ts';
 import type {
   FromInstance,
   ModelMetadata,
-  PackedBatch,
   PackedTensor,
+  RunBatch,
   SessionConfig,
 } from './protocol.ts';
 import { loadError } from './runtime-errors.ts';
@@ -91,7 +91,7 @@ export class Instance implements LinkListener {
   }
 
   /** Runs a batch; call only when loaded, not running, and not asked to retire. */
-  run(batch: PackedBatch, done: InstanceDone): void {
+  run(batch: RunBatch, done: InstanceDone): void {
     if (this.#phase !== 'ready') {
       throw new DnnScalerError(
         'internal',

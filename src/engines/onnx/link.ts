@@ -4,7 +4,10 @@ import type { FromInstance, Payload, ToInstance } from './protocol.ts';
 export interface Link {
   /** Process identifier of an instance that has one. */
   readonly pid: number | undefined;
-  /** Sends a message. The payload's buffer belongs to the link until it is handed back. */
+  /**
+   * Sends a message. The payload's buffer belongs to the link until it is handed back; pieces, which
+   * links to processes take, have to stay as they are until the message is answered.
+   */
   post(message: ToInstance, payload?: Payload): void;
   /**
    * Ends the instance at once, whatever it is doing, if that can be done. If not, leaves it to

@@ -8,13 +8,14 @@ type Shape = readonly (number | string)[];
 function layout(
   inputs: Readonly<Record<string, Shape>>,
   shapes: Readonly<Record<string, readonly number[]>> = {},
+  foreignShapes: 'refused' | 'ignored' = 'refused',
 ): InputLayout {
   const values = Object.entries(inputs).map(([name, shape]): ValueMetadata => ({
     name,
     type: 'float32',
     shape,
   }));
-  return layoutInputs({ inputs: values, outputs: [] }, shapes);
+  return layoutInputs({ inputs: values, outputs: [] }, shapes, foreignShapes);
 }
 
 /** Each input's dimensions in a row, with a star in front of those that come in batches. */
@@ -103,6 +104,12 @@ describe('other open dimensions', () => {
     [{ z: [1] }, 'must name an input of the model (x); received "z"'],
   ])('refuse the shape %j', (shapes: Record<string, readonly number[]>, message) => {
     expect(() => layout({ x: ['N', 3, 'h'] }, shapes)).toThrow(message);
+  });
+
+  it('for other models may be told to be ignored, with a note', () => {
+    const found = layout({ x: ['N', 3, 'h'] }, { x: [1, 3, 8], z: [1] }, 'ignored');
+    expect(rows(found)).toEqual(['*[3,8]']);
+    expect(found.notes).toEqual(['the shape of z is for no input of this model']);
   });
 
   it('refuse two sizes for one name', () => {

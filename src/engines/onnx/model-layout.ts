@@ -36,13 +36,16 @@ export interface InputLayout {
  * size. When only some inputs have one, a run takes one row, and the other inputs are carried whole.
  *
  * @param shapes dimensions by input name, batch position included
+ * @param foreignShapes what becomes of those for inputs that the model has not
  * @throws DnnScalerError `invalid-argument` when open dimensions are not given, or given wrong;
  *   `unsupported` for inputs that cannot be made
  */
 export function layoutInputs(
   metadata: ModelMetadata,
   shapes: Readonly<Record<string, readonly number[]>>,
+  foreignShapes: 'refused' | 'ignored' = 'refused',
 ): InputLayout {
+  const foreign = foreignTo(metadata.inputs, shapes, foreignShapes);
   const inputs = withGivenRanks(metadata.inputs, shapes);
   if (inputs.length === 0) throw new DnnScalerError('unsupported', 'the model has no inputs');
   const datatypes = inputs.map(inputDatatype);
@@ -59,8 +62,24 @@ export function layoutInputs(
       batched: batched[index] as boolean,
     })),
     rowsPerRun,
-    notes,
+    notes: [...notes, ...foreign.map((name) => `the shape of ${name} is for no input of this model`)],
   };
+}
+
+/** Names of shapes for inputs that the model has not. */
+function foreignTo(
+  inputs: readonly ValueMetadata[],
+  shapes: Readonly<Record<string, readonly number[]>>,
+  foreignShapes: 'refused' | 'ignored',
+): readonly string[] {
+  const names = inputs.map(({ name }) => name);
+  const foreign = Object.keys(shapes).filter((name) => !names.includes(name));
+  if (foreign.length === 0 || foreignShapes === 'ignored') return foreign;
+  throw invalidArgument(
+    'a shape',
+    `must name an input of the model (${names.join(', ')})`,
+    foreign[0],
+  );
 }
 
 /** The same inputs when their fixed first dimension turned out to be no batch: carried whole. */
@@ -95,12 +114,6 @@ function withGivenRanks(
   inputs: readonly ValueMetadata[],
   shapes: Readonly<Record<string, readonly number[]>>,
 ): readonly ValueMetadata[] {
-  for (const name of Object.keys(shapes)) {
-    if (!inputs.some((input) => input.name === name)) {
-      const names = inputs.map((input) => input.name).join(', ');
-      throw invalidArgument('a shape', `must name an input of the model (${names})`, name);
-    }
-  }
   return inputs.map((input) => {
     const given = shapes[input.name];
     if (given === undefined || input.shape.length > 0) return input;

@@ -59,7 +59,7 @@ export async function openOnnxEngine(options: OnnxEngineOptions): Promise<OnnxEn
     try {
       const model = await probeModel({
         metadata,
-        layout: layoutInputs(metadata, resolved.shapes),
+        layout: layoutInputs(metadata, resolved.shapes, resolved.foreignShapes),
         run: (batch) => runOnce(instance, batch),
         sampleRow: resolved.sampleRow,
         maxBatchSize: resolved.maxBatchSize,

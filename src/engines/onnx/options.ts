@@ -54,6 +54,11 @@ export interface OnnxEngineOptions {
    */
   readonly shapes?: Readonly<Record<string, readonly number[]>>;
   /**
+   * What becomes of `shapes` for inputs that the model has not: `refused` (the default), or `ignored`
+   * with a note, for shapes that were given for several models at once.
+   */
+  readonly foreignShapes?: 'refused' | 'ignored';
+  /**
    * A row the model accepts, for warm-up runs and to check that rows of a batch do not mix.
    * Needed only by models that reject made-up values, such as ones that look rows up in a table.
    */
@@ -119,6 +124,10 @@ export function resolveOptions(options: OnnxEngineOptions): ResolvedOptions {
       options.maxBatchSize ?? paperLimits.maxBatchSize,
     ),
     shapes: options.shapes ?? {},
+    foreignShapes: oneOf('foreignShapes', options.foreignShapes ?? 'refused', [
+      'refused',
+      'ignored',
+    ]),
     sampleRow: options.sampleRow,
     runLimitMs: positiveMs('runLimitMs', options.runLimitMs ?? slow ?? 60_000),
     loadLimitMs: positiveMs('loadLimitMs', options.loadLimitMs ?? slow ?? 120_000),

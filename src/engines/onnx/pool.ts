@@ -6,14 +6,14 @@ import type { Instance, InstanceListener, InstanceOutcome } from './instance.ts'
 import { PoolHealth } from './pool-health.ts';
 import { nearestTarget, planPool } from './pool-plan.ts';
 import type { MemberState, PoolTarget } from './pool-plan.ts';
-import type { PackedBatch, SessionConfig } from './protocol.ts';
+import type { RunBatch, SessionConfig } from './protocol.ts';
 import { Roster } from './roster.ts';
 import type { InstanceStatus, Member, PooledInstance } from './roster.ts';
 
 export interface PoolOptions {
   readonly start: (config: SessionConfig, listener: InstanceListener) => PooledInstance;
   /** A batch of this many known-good rows. */
-  readonly warmUpBatch: (batchSize: number) => PackedBatch;
+  readonly warmUpBatch: (batchSize: number) => RunBatch;
   /** Takes back the buffer of a batch that nobody uses any more. */
   readonly recycle: (buffer: ArrayBuffer) => void;
   /**
@@ -105,7 +105,7 @@ export class Pool {
   }
 
   /** Runs a batch on a free instance; call only while there is one. */
-  run(batch: PackedBatch, done: (outcome: InstanceOutcome) => void): void {
+  run(batch: RunBatch, done: (outcome: InstanceOutcome) => void): void {
     const member = this.#roster.takeFree();
     member.instance.run(batch, (outcome, returned) => {
       if (returned !== undefined) this.#options.recycle(returned);

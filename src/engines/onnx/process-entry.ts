@@ -13,10 +13,16 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 
 new Worker(entryFile('parent-watch'));
 
-/** Room for what one read can bring; larger than a Unix socket's usual buffer of 208 KiB. */
-const chunk = Buffer.allocUnsafeSlow(256 * 1024);
 /** Inputs of the batch at hand. One batch runs at a time, so the next one may overwrite it. */
 let inputs = new ArrayBuffer(0);
+
+const reader = new FrameReader<ToInstance>({
+  allocate: (bytes) => {
+    if (inputs.byteLength < bytes) inputs = new ArrayBuffer(bytes);
+    return inputs;
+  },
+  onFrame: (message, payload) => receive(message, payload),
+});
 
 // Node 20's types lack `onread` here, its sockets do not.
 const socketOptions: SocketConstructorOpts & ConnectOpts = {
@@ -24,9 +30,9 @@ const socketOptions: SocketConstructorOpts & ConnectOpts = {
   readable: true,
   writable: true,
   onread: {
-    buffer: chunk,
+    buffer: () => reader.room(),
     callback: (bytes) => {
-      reader.push(chunk.subarray(0, bytes));
+      reader.took(bytes);
       return true;
     },
   },
@@ -46,11 +52,4 @@ const receive = serveInstance({
   end: () => socket.end(() => process.exit(0)),
 });
 
-const reader = new FrameReader<ToInstance>({
-  allocate: (bytes) => {
-    if (inputs.byteLength < bytes) inputs = new ArrayBuffer(bytes);
-    return inputs;
-  },
-  onFrame: receive,
-});
 socket.resume();

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { entryFile } from './entry-file.ts';
 import { FrameReader, encodeFrameHead, framesFd } from './frames.ts';
 import type { Link, LinkListener } from './link.ts';
-import type { FromInstance } from './protocol.ts';
+import type { FromInstance, Payload } from './protocol.ts';
 
 /** How much of what an instance last said on standard error is kept to explain its end. */
 const keptStderrChars = 500;
@@ -64,11 +64,10 @@ export function openProcessLink(
     pid: child.pid,
     post(message, payload) {
       const bytes = payload?.usedBytes ?? 0;
-      inFlight = payload?.buffer;
+      inFlight = payload !== undefined && 'buffer' in payload ? payload.buffer : undefined;
       socket.cork();
       socket.write(encodeFrameHead(message, bytes));
-      if (payload !== undefined && bytes > 0)
-        socket.write(new Uint8Array(payload.buffer, 0, bytes));
+      for (const piece of piecesOf(payload)) socket.write(piece);
       socket.uncork();
     },
     giveUp() {
@@ -76,6 +75,12 @@ export function openProcessLink(
       return true;
     },
   };
+}
+
+function piecesOf(payload: Payload | undefined): readonly Uint8Array[] {
+  if (payload === undefined || payload.usedBytes === 0) return [];
+  if ('pieces' in payload) return payload.pieces;
+  return [new Uint8Array(payload.buffer, 0, payload.usedBytes)];
 }
 
 /** What a dying process said, as one line for people. */

@@ -38,8 +38,20 @@ export interface PackedBatch {
   readonly usedBytes: number;
 }
 
+/** The same with its bytes where the rows have them: pieces that follow one another, not gathered. */
+export interface ListedBatch {
+  readonly tensors: readonly PackedTensor[];
+  readonly pieces: readonly Uint8Array[];
+  /** Bytes of all pieces. */
+  readonly usedBytes: number;
+}
+
+/** What an instance can be given to run. */
+export type RunBatch = PackedBatch | ListedBatch;
+
 /** Bytes that travel with a message. */
-export type Payload = Pick<PackedBatch, 'buffer' | 'usedBytes'>;
+export type Payload =
+  Pick<PackedBatch, 'buffer' | 'usedBytes'> | Pick<ListedBatch, 'pieces' | 'usedBytes'>;
 
 /** To an instance. Holds nothing that JSON cannot carry; buffers travel as the payload. */
 export type ToInstance =

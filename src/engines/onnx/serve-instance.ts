@@ -1,11 +1,21 @@
 import { loadErrorCode, runErrorCode, runtimeMessage } from './runtime-errors.ts';
-import type { FromInstance, PackedTensor, Payload, SessionConfig, ToInstance } from './protocol.ts';
+import type {
+  FromInstance,
+  PackedBatch,
+  PackedTensor,
+  SessionConfig,
+  ToInstance,
+} from './protocol.ts';
 import { Runner } from './runner.ts';
 
 /** The way back to the engine, from inside an instance. */
 export interface Port {
   /** @param returned the input buffer of the run being answered, which its owner may use again */
-  post(message: FromInstance, payload?: Payload, returned?: ArrayBuffer): void;
+  post(
+    message: FromInstance,
+    payload?: Pick<PackedBatch, 'buffer' | 'usedBytes'>,
+    returned?: ArrayBuffer,
+  ): void;
   /** Ends the instance; nothing is posted after it. */
   end(): void;
 }

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { DnnScalerError } from '../../errors.ts';
 import { entryFile } from './entry-file.ts';
 import type { Link, LinkListener } from './link.ts';
 import type { FromThread, ToThread } from './thread-entry.ts';
@@ -28,6 +29,9 @@ export function openThreadLink(listener: LinkListener): Link {
   return {
     pid: undefined,
     post(message, payload) {
+      if (payload !== undefined && 'pieces' in payload) {
+        throw new DnnScalerError('internal', 'to a thread a batch goes in one buffer');
+      }
       const posted: ToThread =
         payload === undefined ? { message } : { message, payload: payload.buffer };
       worker.postMessage(posted, payload === undefined ? [] : [payload.buffer]);

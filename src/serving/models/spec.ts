@@ -38,7 +38,7 @@ export function specOf(model: ConfiguredModel): ServedModelSpec {
     engine: {
       ...engineDefaults(model),
       modelPath,
-      ...(shapes && { shapes }),
+      ...(shapes && { shapes, foreignShapes: 'refused' as const }),
       ...(provider !== undefined && {
         provider: provider as OnnxEngineOptions['provider'] & string,
       }),

@@ -5,7 +5,7 @@ import type { EngineHealth } from '../../engine.ts';
 import type { Instance, InstanceDone, InstanceListener, InstanceOutcome } from '../instance.ts';
 import { Pool } from '../pool.ts';
 import type { PoolTarget } from '../pool-plan.ts';
-import type { PackedBatch, SessionConfig } from '../protocol.ts';
+import type { PackedBatch, RunBatch, SessionConfig } from '../protocol.ts';
 import type { PooledInstance } from '../roster.ts';
 
 export const configOf = (threads: number): SessionConfig => ({
@@ -37,7 +37,7 @@ export class FakeInstance implements PooledInstance {
     this.listener = listener;
   }
 
-  run(batch: PackedBatch, done: InstanceDone): void {
+  run(batch: RunBatch, done: InstanceDone): void {
     if (this.phase !== 'ready' || this.retiring) throw new Error(`it was run while ${this.phase}`);
     this.phase = 'running';
     this.rows = batch.tensors[0]?.dims[0] ?? 0;
