@@ -25,6 +25,8 @@ const help = `node bench/gpu.mjs [options]
 if (!existsSync(path.join(dist, 'cli/main.js'))) {
   fail('dist/ is missing: run "npm run build" first, or carry a packed archive over', 2);
 }
+const { letHeapGrow } = await import('../dist/engines/heap-growth.js');
+letHeapGrow();
 const { benchTable } = await import('../dist/cli/bench-table.js');
 const { systemClock } = await import('../dist/clock.js');
 const { packageVersion } = await import('../dist/cli/package-version.js');

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { letHeapGrow } from '../src/engines/heap-growth.ts';
 import { readMachine } from '../src/engines/machine.ts';
 import type { Column } from '../src/cli/text-table.ts';
 import { renderTable } from '../src/cli/text-table.ts';
@@ -20,6 +21,8 @@ export type Bench = () => Promise<BenchReport>;
 /** Runs benchmarks one after the other, printing each table; `--json FILE` keeps the figures. */
 export async function runBenches(benches: readonly Bench[]): Promise<void> {
   const { values } = parseArgs({ options: { json: { type: 'string' } } });
+  // As the programs do.
+  letHeapGrow();
   const machine = { ...readMachine(), node: process.version, platform: process.platform };
   const reports: BenchReport[] = [];
   for (const bench of benches) {

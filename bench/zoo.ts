@@ -9,6 +9,7 @@ import { Interrupts } from '../src/cli/interrupt.ts';
 import { stepProgress } from '../src/cli/step-progress.ts';
 import { renderTable } from '../src/cli/text-table.ts';
 import { systemClock } from '../src/clock.ts';
+import { letHeapGrow } from '../src/engines/heap-growth.ts';
 import { openOnnxEngine } from '../src/engines/onnx/onnx-engine.ts';
 import { DnnScalerError, toDnnScalerError } from '../src/errors.ts';
 import { estimatorFor, machineSignature } from '../src/estimation/index.ts';
@@ -69,6 +70,7 @@ interface NetworkRow {
 }
 
 async function main(): Promise<void> {
+  letHeapGrow();
   if (values.help) {
     process.stdout.write(`${usage}\n`);
     return;

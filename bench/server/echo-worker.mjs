@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer';
 import { createServer } from 'node:http';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { startGrpcServer } from '../../dist/server/grpc/index.js';
-import { letHeapGrow } from '../../dist/server/heap-growth.js';
+import { letHeapGrow } from '../../dist/engines/heap-growth.js';
 import { startHttpServer } from '../../dist/server/http/index.js';
 
 /** Answers every request with its own first tensor: what is left is the protocol's work. */

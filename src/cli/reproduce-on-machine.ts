@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { DatasetName } from '../datasets/labels.ts';
+import { letHeapGrow } from '../engines/heap-growth.ts';
 import { openOnnxEngine } from '../engines/onnx/onnx-engine.ts';
 import { invalidArgument } from '../errors.ts';
 import { loadLibrary, estimatorFor, machineSignature } from '../estimation/index.ts';
@@ -89,6 +90,7 @@ export async function runOnMachine(
   { jobs, scalers, out, quiet }: Work,
   options: OnMachineCliOptions,
 ): Promise<Reproduction> {
+  letHeapGrow();
   const { input = 'synthesized', images: count, seed, sloScale, duration, provider } = options;
   const machine = describeMachine(options);
   const modes = modesOf(options.preprocessing ?? 'both');

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { PreprocessingName } from '../datasets/image-signature.ts';
 import { preprocessingHints } from '../datasets/image-signature.ts';
 import { DnnScalerError, invalidArgument } from '../errors.ts';
-import { letHeapGrow } from '../server/heap-growth.ts';
+import { letHeapGrow } from '../engines/heap-growth.ts';
 import type { ModelServer } from '../server/model-server.ts';
 import { FileCatalog, JoinedCatalog } from '../serving/models/file-catalog.ts';
 import type { NamedModel } from '../serving/models/file-catalog.ts';

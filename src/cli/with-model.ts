@@ -1,4 +1,5 @@
 import { DnnScalerError } from '../errors.ts';
+import { letHeapGrow } from '../engines/heap-growth.ts';
 import { Interrupts, noteHungThread } from './interrupt.ts';
 import type { OpenedModel } from './open-model.ts';
 import { openModel } from './open-model.ts';
@@ -35,6 +36,7 @@ export async function withModel<T>(
   quiet: boolean,
   use: (opened: OpenedModel, interrupts: Interrupts) => Promise<T>,
 ): Promise<T> {
+  letHeapGrow();
   const interrupts = new Interrupts();
   try {
     const opened = await openModel(model, options, quiet ? null : process.stderr);

@@ -1,2 +1,3 @@
 export * from './engine.ts';
+export { letHeapGrow } from './heap-growth.ts';
 export * from './machine.ts';

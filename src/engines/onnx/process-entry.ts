@@ -2,6 +2,7 @@
 import { Socket } from 'node:net';
 import type { ConnectOpts, SocketConstructorOpts } from 'node:net';
 import { Worker } from 'node:worker_threads';
+import { letHeapGrow } from '../heap-growth.ts';
 import { entryFile } from './entry-file.ts';
 import { FrameReader, encodeFrameHead, framesFd } from './frames.ts';
 import type { ToInstance } from './protocol.ts';
@@ -11,6 +12,7 @@ import { serveInstance } from './serve-instance.ts';
 // The engine drains its instances; one that died of the same signal would lose its batch.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 
+letHeapGrow();
 new Worker(entryFile('parent-watch'));
 
 /** Inputs of the batch at hand. One batch runs at a time, so the next one may overwrite it. */
