@@ -184,9 +184,7 @@ async function start(
   power: Power,
 ): Promise<ModelServer> {
   await requirePower(options.objective, power);
-  const [first = ''] = models;
-  const isOne =
-    models.length === 1 && !(await stat(first).catch(() => undefined))?.isDirectory();
+  const isOne = models.length === 1 && /^zoo:|\.onnx$/.test(models[0] ?? '');
   const defaults: ModelDefaults = {
     slo: sloFrom(options),
     scaler: options.scaler,

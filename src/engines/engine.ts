@@ -69,7 +69,7 @@ export interface Engine<RowIn = unknown, Reply = unknown> {
 
   /**
    * Runs one batch of 1 to `maxBatchSize` rows on a free instance; call only while
-   * `freeInstances > 0`. `done` is called exactly once.
+   * `freeInstances > 0`. `done` is called exactly once; the rows have to stay as they are until then.
    */
   run(rows: readonly RowIn[], done: (outcome: RunOutcome<Reply>) => void): void;
 

@@ -30,6 +30,7 @@ interface Recent {
 export class ServerMetrics {
   readonly #registry = new Registry();
   readonly #clock: Clock;
+  readonly #startedMs: number;
   readonly #recent = new Map<string, Recent>();
   readonly #requests = this.#counter('requests_total', 'Requests by how they ended', ['outcome']);
   readonly #answers: Counter;
@@ -55,6 +56,7 @@ export class ServerMetrics {
   /** @param clock of the whole server */
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#startedMs = clock.nowMs();
     this.#answers = new Counter({
       name: 'dnnscaler_answers_total',
       help: 'Answers of the server to calls of any kind, by status',
@@ -177,7 +179,8 @@ export class ServerMetrics {
         const nowMs = this.#clock.nowMs();
         let rows = 0;
         for (const recent of this.#recent.values()) rows += recent.rows.total(nowMs);
-        return rows / recentS;
+        const coveredS = Math.min(recentS, (nowMs - this.#startedMs) / 1000);
+        return coveredS > 0 ? rows / coveredS : 0;
       },
     });
   }

@@ -150,7 +150,8 @@ export class Deployment<Row = unknown, Reply = unknown> {
   }
 
   /**
-   * Accepts one row; `settle` is called exactly once, with its reply or with an error.
+   * Accepts one row, which has to stay as it is until it is settled; `settle` is called exactly once,
+   * with its reply or with an error.
    *
    * @returns what `cancel` takes; undefined when the row was not accepted
    */

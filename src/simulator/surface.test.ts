@@ -66,6 +66,13 @@ describe('Surface', () => {
     expect(thin.latencyMs(8, 3)).toBeCloseTo(40, 12);
     expect(thin.latencyMs(1, 3)).toBe(12);
     expect(thin.latencyMs(1, 4)).toBeCloseTo(16, 12);
+    expect(thin.notes.join('\n')).toContain('fewer batch sizes were measured at 2 and 3 instances');
+    const large = new Surface('large', [
+      ...[point(1, 1, 10), point(8, 1, 20), point(8, 2, 30)],
+      ...[point(1, 4, 40), point(8, 4, 80)],
+    ]);
+    expect(large.reach({ batchSize: 1, instances: 2 })).toEqual({ batchSize: 1, instances: 2 });
+    expect(large.latencyMs(1, 2)).toBeCloseTo(20, 12);
   });
 
   it('falls back to fewer instances where no common batch size is known', () => {

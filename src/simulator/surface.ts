@@ -104,7 +104,8 @@ export class Surface {
     let lower = this.#rows[0] as MeasuredRow;
     let upper: MeasuredRow | undefined;
     for (const row of this.#rows) {
-      if (rows > (row.batchSizes.at(-1) as number)) continue;
+      const { min, max } = rangeOf(row);
+      if (rows > max || Math.max(rows, this.limits.minBatchSize) < min) continue;
       if (row.instances > busyInstances) {
         upper = row;
         break;
@@ -156,6 +157,16 @@ export class Surface {
     if (gaps.length > 0) {
       notes.push(
         `latencies at ${list(gaps)} instances were not measured and lie linearly between their neighbours`,
+      );
+    }
+    const thin = this.#rows.filter((row) => {
+      const known = this.#ranges[row.instances - 1];
+      const { min, max } = rangeOf(row);
+      return known !== undefined && (max < known.max || min > known.min);
+    });
+    if (thin.length > 0) {
+      notes.push(
+        `fewer batch sizes were measured at ${list(thin.map(({ instances }) => instances))} instances than at others: the rest lie linearly between their neighbours, too`,
       );
     }
     const narrower: string[] = [];

@@ -38,6 +38,26 @@ describe('frames', () => {
     );
   });
 
+  it('are read into their place when the message is large, too', () => {
+    const message = { text: 'größer '.repeat(20_000) };
+    const stream = Buffer.concat([encodeFrameHead(message, 3), Buffer.from([1, 2, 3])]);
+    const received: unknown[] = [];
+    const reader = new FrameReader<unknown>({
+      allocate: (bytes) => new ArrayBuffer(bytes),
+      onFrame: (got, buffer) => received.push(got, new Uint8Array(buffer)),
+    });
+    let reads = 0;
+    for (let at = 0; at < stream.length; reads += 1) {
+      const room = reader.room();
+      const bytes = Math.min(room.length, stream.length - at);
+      room.set(stream.subarray(at, at + bytes));
+      reader.took(bytes);
+      at += bytes;
+    }
+    expect(received).toEqual([message, Uint8Array.of(1, 2, 3)]);
+    expect(reads).toBeLessThan(5);
+  });
+
   it('are read into their place, however few bytes come at a time', () => {
     const sizes = fc.array(fc.integer({ min: 0, max: 70_000 }), { minLength: 1, maxLength: 4 });
     const reads = fc.array(fc.integer({ min: 1, max: 40_000 }), { minLength: 1 });
@@ -53,7 +73,9 @@ describe('frames', () => {
         const reader = new FrameReader<number>({
           allocate: (bytes) => new ArrayBuffer(bytes),
           onFrame: (i, buffer, bytes) => {
-            expect(new Uint8Array(buffer).every((byte, at) => byte === (at * 7 + i) % 251)).toBe(true);
+            expect(new Uint8Array(buffer).every((byte, at) => byte === (at * 7 + i) % 251)).toBe(
+              true,
+            );
             received.push(bytes);
           },
         });

@@ -4,7 +4,7 @@
  * UTF-8, and the payload.
  */
 const prefixBytes = 12;
-/** Small payloads come with their head in one read; of large ones only so much is copied. */
+/** Small frames come whole in one read; of large ones only so much is copied. */
 const scratchBytes = 16 * 1024;
 
 /** The file descriptor, in the process of an instance, that carries frames both ways. */
@@ -36,24 +36,20 @@ export class FrameReader<Message> {
   /** What the next bytes are part of, and how many of its bytes have come. */
   #part: 'prefix' | 'header' | 'payload' = 'prefix';
   #filled = 0;
-  /** For heads, and for payloads that are small or just begin. */
+  /** For small parts, and for large ones that just begin. */
   readonly #scratch = new Uint8Array(scratchBytes);
-  #room = this.#scratch;
+  #room: Uint8Array = this.#scratch;
 
   constructor(options: FrameReaderOptions<Message>) {
     this.#options = options;
   }
 
   /**
-   * Where the next bytes of the stream may be put, so that those of large payloads need not be copied
-   * again. Tell how many came with `took`; nothing else may be pushed in between.
+   * Where the next bytes of the stream may be put, so that large parts need not be copied again. Tell how many came with `took`; nothing else may be pushed in between.
    */
   room(): Uint8Array {
-    const left = this.#part === 'payload' ? this.#payloadBytes - this.#filled : 0;
-    this.#room =
-      left < this.#scratch.length
-        ? this.#scratch
-        : new Uint8Array(this.#payload, this.#filled, left);
+    const rest = this.#target().subarray(this.#filled);
+    this.#room = rest.length < this.#scratch.length ? this.#scratch : rest;
     return this.#room;
   }
 
@@ -64,7 +60,7 @@ export class FrameReader<Message> {
       return;
     }
     this.#filled += bytes;
-    if (this.#filled === this.#payloadBytes) this.#partIsFull();
+    if (this.#filled === this.#target().length) this.#partIsFull();
   }
 
   /** Takes in a chunk; its bytes are copied, so that it may be overwritten afterwards. */

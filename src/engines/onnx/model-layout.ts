@@ -62,7 +62,10 @@ export function layoutInputs(
       batched: batched[index] as boolean,
     })),
     rowsPerRun,
-    notes: [...notes, ...foreign.map((name) => `the shape of ${name} is for no input of this model`)],
+    notes: [
+      ...notes,
+      ...foreign.map((name) => `the shape of ${name} is for no input of this model`),
+    ],
   };
 }
 

@@ -90,6 +90,43 @@ describe('rows and replies', () => {
     });
   });
 
+  it('carries large rows to a process from their own memory, however slowly it reads', async () => {
+    const dims = [64, 1024];
+    const modelPath = folder.model('large', {
+      inputs: [
+        { name: 'x', type: 'FP32', dims: ['N', ...dims] },
+        { name: 'n', type: 'UINT8', dims: ['N', 3] },
+      ],
+      outputs: [
+        { name: 'sum', type: 'FP32', dims: ['N'] },
+        { name: 'same', type: 'UINT8', dims: ['N', 3] },
+      ],
+      nodes: [
+        {
+          op: 'ReduceMean',
+          inputs: ['x'],
+          outputs: ['sum'],
+          attributes: { axes: [1, 2], keepdims: 0 },
+        },
+        { op: 'Identity', inputs: ['n'], outputs: ['same'] },
+      ],
+    });
+    await using({ modelPath, isolation: 'process' }, async (engine) => {
+      await applyTo(engine, { batchSize: 32, instances: 1 });
+      // More than a socket holds: what is not read yet waits in this process.
+      const rows = Array.from({ length: 32 }, (_, n): Row => [
+        { data: new Float32Array(64 * 1024).fill(n), dims },
+        { data: Uint8Array.of(n, 0, 255), dims: [3] },
+      ]);
+      for (const batch of [rows, rows.slice(5, 8)]) {
+        const replies = await repliesOf(engine, batch);
+        expect(replies.map(([sum, same]) => [sum?.data[0], same?.data])).toEqual(
+          batch.map(([x, n]) => [x?.data[0], n?.data]),
+        );
+      }
+    });
+  });
+
   it('leaves replies alone when buffers are used again', async () => {
     const modelPath = folder.model('double', {
       inputs: [{ name: 'x', type: 'FP32', dims: ['N', 4] }],

@@ -69,10 +69,9 @@ export async function openOnnxEngine(options: OnnxEngineOptions): Promise<OnnxEn
         // Of the sizes that it was looked at with, the smallest, at which it begins, was not the last.
         const size = model.rowsPerRun === 'any' ? 1 : model.rowsPerRun;
         const rows = [model.knownGood];
-        await runOnce(
-          instance,
-          packBatch(model.inputs, rows, size, (bytes) => new ArrayBuffer(bytes)),
-        );
+        const batch = packBatch(model.inputs, rows, size, (bytes) => new ArrayBuffer(bytes));
+        const outcome = await runOnce(instance, batch);
+        if (outcome.kind !== 'done') throw outcome.error;
       }
       const { notes } = prepared;
       return new OnnxEngine({

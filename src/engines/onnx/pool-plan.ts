@@ -60,7 +60,7 @@ export function planPool<M extends Planned>(
   const cold = live.filter(
     (member) => member.state === 'idle' && !isWarm(member, target) && !retire.includes(member),
   );
-  const together = Math.max(1, Math.floor(target.instances / 2));
+  const together = Math.max(1, Math.floor(live.filter(({ serving }) => serving).length / 2));
   const staying = members.filter(({ state }) => state !== 'hung');
   const settled =
     staying.length === target.instances &&

@@ -55,6 +55,44 @@ describe('instances that stay warm for one size only', () => {
     expect(pool.warmSizeFor(3)).toBe(32);
   });
 
+  it('get no more large batches once they are warmed up for smaller ones', () => {
+    const { pool, started, applied, apply } = setUpForgetful();
+    apply({ instances: 2, batchSize: 32, config: configOf(4) });
+    for (let i = 0; i < 2; i += 1) for (const instance of started) instance.step();
+    expect(pool.freeInstances).toBe(2);
+    apply({ instances: 2, batchSize: 8, config: configOf(4) });
+    const warming = started.find(({ phase }) => phase === 'running');
+    pool.run(batchOf(32), () => undefined);
+    warming?.step();
+    expect(pool.freeInstances).toBe(0);
+    const other = started.find(({ phase }) => phase === 'running');
+    expect(other?.rows).toBe(32);
+    other?.step();
+    expect(other?.rows).toBe(8);
+    other?.step();
+    expect(applied).toEqual([null, null]);
+    expect(pool.freeInstances).toBe(2);
+    expect(pool.warmSizeFor(3)).toBe(8);
+  });
+
+  it('forget a size for which they were being warmed up when it changed', () => {
+    const { pool, clock, started, first, apply } = setUpForgetful();
+    apply({ instances: 2, batchSize: 8, config: configOf(4) });
+    for (let i = 0; i < 2; i += 1) for (const instance of started) instance.step();
+    first.die(fault('gone'));
+    clock.runUntil(200);
+    const replacement = started.at(-1);
+    replacement?.step();
+    expect(replacement?.rows).toBe(8);
+    apply({ instances: 2, batchSize: 32, config: configOf(4) });
+    for (let i = 0; i < 4; i += 1) for (const instance of started) instance.step();
+    expect(pool.freeInstances).toBe(2);
+    for (let i = 0; i < 2; i += 1) {
+      expect(pool.warmSizeFor(5)).toBe(32);
+      pool.run(batchOf(32), () => undefined);
+    }
+  });
+
   it('are not warmed up again for a change of their number alone', () => {
     const { first, applied, apply } = setUpForgetful();
     apply({ instances: 1, batchSize: 8, config: configOf(4) });
@@ -140,6 +178,14 @@ describe('resizing', () => {
       for (const instance of warming) instance.step();
     }
     expect(applied).toEqual([null, null]);
+  });
+
+  it('keeps half of those that serve at it when their number grows with the batch', () => {
+    const { pool, started, apply } = setUp();
+    apply({ instances: 2, batchSize: 8, config: configOf(4) });
+    for (let i = 0; i < 2; i += 1) for (const instance of started) instance.step();
+    apply({ instances: 8, batchSize: 32, config: configOf(4) });
+    expect(pool.freeInstances).toBe(1);
   });
 
   it('replaces instances of another configuration without a gap', () => {

@@ -225,11 +225,25 @@ export class Pool {
       if (returned !== undefined) this.#options.recycle(returned);
       const fallenBack = outcome.kind !== 'done' && this.#fallBack(batchSize, outcome.error);
       if (isLoss(outcome)) return;
+      if (!this.#options.keepsSizes) member.warm.clear();
       // A size that there is no falling back from is left to real runs.
       if (!fallenBack) member.warm.add(batchSize);
-      if (member.state === 'warming') this.#roster.setFree(member);
+      if (member.state === 'warming') {
+        if (this.#isShrinking) this.#roster.holdBack(member);
+        else this.#roster.setFree(member);
+      }
       this.#reconcile();
     });
+  }
+
+  /**
+   * While a change to smaller batches is under way large ones still come, and an instance that runs one
+   * is no longer warm for the size it was warmed up for.
+   */
+  get #isShrinking(): boolean {
+    const isChanging = this.#applied !== undefined;
+    const isSmaller = this.#target.batchSize < this.#provenBatchSize;
+    return !this.#options.keepsSizes && isChanging && isSmaller;
   }
 
   /** Goes back to the batch size before a change when the new one does not work. */
@@ -273,6 +287,7 @@ export class Pool {
   #finishApply(error: DnnScalerError | null): void {
     const done = this.#applied;
     this.#applied = undefined;
+    this.#roster.letGo();
     done?.(error);
   }
 

@@ -85,6 +85,18 @@ export class Roster {
     this.#idle.push(member);
   }
 
+  /** Idle, but not to be given anything yet. */
+  holdBack(member: Member): void {
+    member.state = 'idle';
+  }
+
+  /** Frees those that were held back. */
+  letGo(): void {
+    for (const member of this.#members) {
+      if (member.state === 'idle' && !this.#idle.includes(member)) this.setFree(member);
+    }
+  }
+
   /** Batch sizes that the instance which runs next is warm for. */
   get nextWarm(): readonly number[] {
     return [...(this.#idle.at(-1)?.warm ?? [])];

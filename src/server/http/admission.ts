@@ -71,7 +71,8 @@ export interface Admitted {
   readonly isInside: () => boolean;
   /**
    * What it took last may go to others when it leaves: nobody reads it any more. Of a request that
-   * was cut short rows may still run, and images be decoded.
+   * was cut short rows may still run, images be decoded, and rows be on their way to a process, straight
+   * from this memory.
    */
   readonly allowReuse: () => void;
   /** Gives back its place and its bytes; a second call does nothing. */

@@ -8,12 +8,16 @@ import { ownMps } from './mps.ts';
 /** A stand-in for NVIDIA's program, which writes down what is asked of it. */
 const program = (exitCode: number): string => `#!/bin/sh
 if [ "$1" = -d ]; then
-  echo "start $CUDA_MPS_PIPE_DIRECTORY" >> "$MPS_TEST_LOG"
+  echo "start $CUDA_MPS_PIPE_DIRECTORY $CUDA_DEVICE_ORDER [$CUDA_VISIBLE_DEVICES]" >> "$MPS_TEST_LOG"
+  sleep "$MPS_TEST_DELAY"
   [ ${exitCode} = 0 ] || echo 'no GPU' >&2
   exit ${exitCode}
 fi
 echo "said $(cat)" >> "$MPS_TEST_LOG"
 `;
+
+const module = path.join(import.meta.dirname, '../../../../dist/engines/onnx/accelerator/mps.js');
+const importing = `import(${JSON.stringify(module)})`;
 
 describe.skipIf(process.platform === 'win32')('a daemon of our own', () => {
   let folder = '';
@@ -26,12 +30,16 @@ describe.skipIf(process.platform === 'win32')('a daemon of our own', () => {
     log = path.join(folder, 'log');
     process.env.PATH = `${folder}:${before.PATH ?? ''}`;
     process.env.MPS_TEST_LOG = log;
+    process.env.MPS_TEST_DELAY = '0';
+    process.env.CUDA_VISIBLE_DEVICES = '1';
     install(0);
   });
 
   afterEach(() => {
     process.env.PATH = before.PATH;
     delete process.env.MPS_TEST_LOG;
+    delete process.env.MPS_TEST_DELAY;
+    delete process.env.CUDA_VISIBLE_DEVICES;
     rmSync(folder, { recursive: true });
   });
 
@@ -51,12 +59,14 @@ describe.skipIf(process.platform === 'win32')('a daemon of our own', () => {
     const [one, other] = await Promise.all([ownMps(), ownMps()]);
     expect(existsSync(one.CUDA_MPS_PIPE_DIRECTORY ?? '')).toBe(true);
     expect(other).toEqual(one);
-    expect(said().filter((line) => line.startsWith('start'))).toHaveLength(2);
+    const starts = said().filter((line) => line.startsWith('start'));
+    expect(starts).toHaveLength(2);
+    // It numbers the GPUs as this process does, which sees only the second.
+    expect(starts[1]).toMatch(/ PCI_BUS_ID \[\]$/);
   });
 
   it('ends with a process that is killed', async () => {
-    const module = path.join(import.meta.dirname, '../../../../dist/engines/onnx/accelerator/mps.js');
-    const code = `import(${JSON.stringify(module)}).then(async ({ ownMps }) => {
+    const code = `${importing}.then(async ({ ownMps }) => {
       console.log((await ownMps()).CUDA_MPS_PIPE_DIRECTORY);
       setInterval(() => undefined, 1000);
     })`;
@@ -70,9 +80,18 @@ describe.skipIf(process.platform === 'win32')('a daemon of our own', () => {
     expect(said()).toContain('said quit -t 3');
   });
 
+  it('ends with a process that is killed while it starts', async () => {
+    process.env.MPS_TEST_DELAY = '0.5';
+    const child = spawn(process.execPath, ['-e', `${importing}.then(({ ownMps }) => ownMps())`]);
+    await vi.waitFor(() => expect(said()[0]).toMatch(/^start/), 5000);
+    const pipes = said()[0]?.split(' ')[1] ?? '';
+    child.kill('SIGKILL');
+    await vi.waitFor(() => expect(existsSync(pipes)).toBe(false), 5000);
+    expect(said()).toContain('said quit -t 3');
+  });
+
   it('is no reason for a process to stay', async () => {
-    const module = path.join(import.meta.dirname, '../../../../dist/engines/onnx/accelerator/mps.js');
-    const code = `import(${JSON.stringify(module)}).then(({ ownMps }) => ownMps())`;
+    const code = `${importing}.then(({ ownMps }) => ownMps())`;
     const child = spawn(process.execPath, ['-e', code], { stdio: 'inherit' });
     const code0 = await new Promise((resolve) => child.on('exit', resolve));
     expect(code0).toBe(0);

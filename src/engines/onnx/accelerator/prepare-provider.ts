@@ -75,11 +75,7 @@ interface Sharing {
   readonly notes: readonly string[];
 }
 
-async function share(
-  { isolation, mps }: Wanted,
-  host: Host,
-  startMps: StartMps,
-): Promise<Sharing> {
+async function share({ isolation, mps }: Wanted, host: Host, startMps: StartMps): Promise<Sharing> {
   // Threads share one context, whose kernels run side by side anyway.
   const runs = mpsRuns(host);
   if (runs || isolation === 'thread') return { mps: runs, environment: {}, notes: [] };
