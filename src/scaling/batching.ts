@@ -119,7 +119,7 @@ export class BatchingScaler implements Scaler {
     if (larger !== undefined && !this.#memory.gainedNothingAt(current, limitMs)) {
       return moveTo(larger, isInBand ? `${why}, with room for more throughput` : why);
     }
-    this.#memory.tire(current, limitMs);
+    this.#memory.tire(current, limitMs, standing === 'under');
     return hold(
       larger === undefined
         ? 'larger batches are known to break the SLO or to bring nothing'

@@ -109,6 +109,24 @@ describe('KnobMemory', () => {
     expect(knob.smallestUselessAbove(8, 50)).toBe(32);
   });
 
+  it('tires sooner with room to spare of what was over the limit by a hiccup, however far', () => {
+    const holdsUntilOpen = (latencyMs: number, executionMs: number, hasRoom: boolean): number => {
+      const knob = memory();
+      knob.record(9, reading(latencyMs, 190, executionMs));
+      let holds = 0;
+      while (knob.smallestUselessAbove(8, 50) === 9 && holds < 1000) {
+        knob.tire(8, 50, hasRoom);
+        holds += 1;
+      }
+      return holds;
+    };
+    // Calls take 42 ms as a rule there, which holds the SLO of 50.
+    expect(holdsUntilOpen(90, 42, true)).toBe(8);
+    expect(holdsUntilOpen(90, 42, false)).toBe(32);
+    // These take 55, which does not.
+    expect(holdsUntilOpen(55, 55, true)).toBe(32);
+  });
+
   it('does not try again what was far over the limit', () => {
     const knob = memory();
     for (let i = 0; i < 100; i += 1) knob.tire(8, 50);

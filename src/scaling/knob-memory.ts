@@ -34,6 +34,12 @@ const promisingShare = 0.08;
 /** Holds before growth that failed is tried again; doubles with every retry. */
 const firstPatience = 32;
 
+/**
+ * Holds with room to spare count so often where what closes growth was over the limit by chance, as the
+ * calls there tell that it usually is not.
+ */
+const impatience = 4;
+
 interface Remembered extends KnobReading {
   /** Execution time when the reading was made or last rescaled; slow drift adds up against it. */
   readonly anchorMs: number;
@@ -173,27 +179,45 @@ export class KnobMemory {
     return this.#throughputPerS(value) < this.#throughputPerS(below) * (1 + worthwhileShare);
   }
 
-  /** Counts a hold at `value` with growth closed off; now and then forgets what closed it. */
-  tire(value: number, limitMs: number): void {
-    this.#holds += 1;
+  /**
+   * Counts a hold at `value` with growth closed off; now and then forgets what closed it.
+   *
+   * @param hasRoom whether the latency is under the band
+   */
+  tire(value: number, limitMs: number, hasRoom = false): void {
+    const useless = this.smallestUselessAbove(value, limitMs);
+    const isByChance = useless !== undefined && this.#isOverByChance(useless, limitMs);
+    this.#holds += hasRoom && isByChance ? impatience : 1;
     if (this.#holds < this.#patience) return;
     this.#holds = 0;
     this.#patience *= 2;
     // No more than what closes the next step, so that trying again is a small step too.
-    for (const closing of [
-      this.smallestUselessAbove(value, limitMs),
-      this.#tellingBelow(value, limitMs),
-    ]) {
-      if (closing !== undefined && !this.#isFarOver(closing, limitMs)) {
+    for (const closing of [useless, this.#tellingBelow(value, limitMs)]) {
+      if (closing !== undefined && !(this.#usualMs(closing) > slower * limitMs)) {
         this.#readings.delete(closing);
       }
     }
   }
 
-  /** So far over the limit that no noise explains it. */
-  #isFarOver(value: number, limitMs: number): boolean {
+  #isOverByChance(value: number, limitMs: number): boolean {
     const latencyMs = this.#readings.get(value)?.latencyMs ?? 0;
-    return latencyMs > slower * limitMs && latencyMs < Number.POSITIVE_INFINITY;
+    return latencyMs > limitMs && this.#usualMs(value) <= limitMs;
+  }
+
+  /**
+   * What the latency at a value would be with the tail that is usual: its calls' median times the median
+   * ratio of both over all values. Hiccups of the machine make one window's percentile and not its
+   * median. NaN for a value that was out of reach.
+   */
+  #usualMs(value: number): number {
+    const tails: number[] = [];
+    for (const { latencyMs, executionMs } of this.#readings.values()) {
+      const tail = latencyMs / executionMs;
+      if (Number.isFinite(tail)) tails.push(tail);
+    }
+    tails.sort((a, b) => a - b);
+    const tail = tails[(tails.length - 1) >> 1] ?? Number.NaN;
+    return this.#executionMs(value) * tail;
   }
 
   /**

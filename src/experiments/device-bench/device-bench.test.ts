@@ -11,7 +11,7 @@ import { syntheticSource } from '../../workload/row-source.ts';
 import { measureNetwork } from './measure-network.ts';
 import type { MeasuredPoint, NetworkReport } from './network-report.ts';
 import { bestWithin, improvements } from './network-report.ts';
-import { costBoundMs, sweepPlan } from './plan.ts';
+import { costBoundMs, startBoundMs, sweepPlan } from './plan.ts';
 import { surfacesCsv } from './results.ts';
 import { TimeBudget } from './time-budget.ts';
 import { measureYardstick, parseYardstickLine } from './yardstick.ts';
@@ -82,6 +82,17 @@ describe('costBoundMs', () => {
         100 + 3 * law(b, n),
       );
     }
+  });
+});
+
+describe('startBoundMs', () => {
+  it('is what the cheapest start known says, and grows with the count', () => {
+    expect(startBoundMs(6, [])).toBe(0);
+    const cold = { started: 7, tookMs: 15_000 };
+    expect(startBoundMs(6, [cold])).toBe(15_000);
+    expect(startBoundMs(14, [cold])).toBe(30_000);
+    expect(startBoundMs(6, [cold, { started: 2, tookMs: 2500 }])).toBe(7500);
+    expect(startBoundMs(0, [cold])).toBe(0);
   });
 });
 

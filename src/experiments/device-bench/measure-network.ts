@@ -13,8 +13,8 @@ import { formatMs } from '../../units.ts';
 import type { RowSource } from '../../workload/row-source.ts';
 import type { MeasuredPoint, NetworkReport, ScalerChoice } from './network-report.ts';
 import { bestWithin, choiceOf, improvements, measuredPoint } from './network-report.ts';
-import type { KnownCall } from './plan.ts';
-import { costBoundMs, sweepPlan } from './plan.ts';
+import type { KnownCall, KnownStart } from './plan.ts';
+import { costBoundMs, startBoundMs, sweepPlan } from './plan.ts';
 import type { TimeBudget } from './time-budget.ts';
 import type { Yardstick } from './yardstick.ts';
 
@@ -89,11 +89,10 @@ async function sweep<Row, Reply>(
   const points: MeasuredPoint[] = [];
   const known: KnownCall[] = [];
   let instances = 1;
-  /** What a change of the count of instances costs for each that comes, at most. */
-  let startMs = 0;
+  const starts: KnownStart[] = [];
   for (const point of sweepPlan(engine.limits)) {
     const started = Math.max(0, point.instances - instances);
-    const boundMs = costBoundMs(point, known, pointMs) + started * startMs;
+    const boundMs = costBoundMs(point, known, pointMs) + startBoundMs(started, starts);
     // The very first is needed for everything else.
     if (options.isStopping() || (points.length > 0 && boundMs > budget.leftMs)) {
       const left = options.isStopping() ? 'stopped' : `${formatMs(budget.leftMs)} were left`;
@@ -110,7 +109,7 @@ async function sweep<Row, Reply>(
       if (observation === undefined) continue;
       const tookMs = clock.nowMs() - begunMs;
       if (started > 0) {
-        startMs = Math.max(startMs, (tookMs - observation.durationMs) / started);
+        starts.push({ started, tookMs: tookMs - observation.durationMs });
       }
       instances = observation.point.instances;
       known.push({ point: observation.point, callMs: observation.executionLatency.meanMs });

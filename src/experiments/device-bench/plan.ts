@@ -60,3 +60,21 @@ export function costBoundMs(
   }
   return callMs === Number.POSITIVE_INFINITY ? pointMs : pointMs + leastRounds * callMs;
 }
+
+/** What it took to start some instances at once. */
+export interface KnownStart {
+  readonly started: number;
+  readonly tookMs: number;
+}
+
+/**
+ * How long it will take to start so many instances at once, in ms: no longer than as many times one that
+ * is known, since they load side by side. The least of these bounds counts: the first start of all also
+ * reads the provider's libraries from disk. 0 while none is known.
+ */
+export function startBoundMs(started: number, known: readonly KnownStart[]): number {
+  if (started <= 0 || known.length === 0) return 0;
+  return Math.min(
+    ...known.map((other) => other.tookMs * Math.max(1, started / other.started)),
+  );
+}

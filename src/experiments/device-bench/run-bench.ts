@@ -145,7 +145,7 @@ async function measureOne(
 }
 
 /** In order of merit. */
-const yardstickBatchSizes = [1, 32, 8, 128, 64, 16, 4, 2];
+const yardstickBatchSizes = [32, 1, 128, 8, 64, 16, 4, 2];
 
 function skippedReport(network: string, skipped: string): NetworkReport {
   return {
