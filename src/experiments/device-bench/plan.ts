@@ -74,7 +74,5 @@ export interface KnownStart {
  */
 export function startBoundMs(started: number, known: readonly KnownStart[]): number {
   if (started <= 0 || known.length === 0) return 0;
-  return Math.min(
-    ...known.map((other) => other.tookMs * Math.max(1, started / other.started)),
-  );
+  return Math.min(...known.map((other) => other.tookMs * Math.max(1, started / other.started)));
 }
