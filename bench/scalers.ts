@@ -30,15 +30,13 @@ const a100Factors = [1.2, 1.5, 2, 3, 5, 8, 12, 20];
 const h100Factors = [1.5, 2, 3, 5, 8, 12];
 const shapeFactors = [1.5, 4, 12];
 const parts = ['a100', 'h100', 'shapes', 'survey', 'restless', 'changes', 'traffic'];
-/** Calls on an H100 are short, and many to simulate: some ten minutes. */
-const onDemand = ['h100'];
 
 const help = `Usage: npm run bench:scalers -- [options]
 
 Compares ${scalers.join(', ')} with the oracle, the best operating point
 of a table of latencies, in virtual time; nothing is served and no GPU is needed.
 
-  --parts LIST   which parts to run, all but ${onDemand.join(', ')} by default: ${parts.join(',')}
+  --parts LIST   which parts to run, all by default: ${parts.join(',')}
   --seeds N      runs of each case of the tables, each with noise of its own (1)
   --shapes N     made-up networks of each shape (1)
   --survey N     networks drawn at random of each kind (10)
@@ -145,10 +143,7 @@ function options(): ReturnType<typeof parse> {
 function parse() {
   return parseArgs({
     options: {
-      parts: {
-        type: 'string',
-        default: parts.filter((part) => !onDemand.includes(part)).join(','),
-      },
+      parts: { type: 'string', default: parts.join(',') },
       seeds: { type: 'string', default: '1' },
       shapes: { type: 'string', default: '1' },
       survey: { type: 'string', default: '10' },
