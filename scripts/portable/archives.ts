@@ -51,6 +51,8 @@ interface Item {
 
 /** Headers and padding of tar, and what gzip may add. */
 const overheadBytes = 2048;
+/** Files compress a little worse one after another than each alone: so much of an archive is left empty. */
+const spareShare = 0.005;
 /** Below this size a file is not compressed to learn what it takes. */
 const smallBytes = 65_536;
 
@@ -62,6 +64,7 @@ const smallBytes = 65_536;
  */
 export function packFolder({ folder, target, prefix, limitBytes }: PackOptions): Packed {
   const parent = path.dirname(folder);
+  const aimBytes = Math.floor((1 - spareShare) * limitBytes);
   const splitFiles: SplitFile[] = [];
   const items = filesIn(folder, parent).flatMap((file): Item[] => {
     const full = path.join(parent, file);
@@ -69,8 +72,8 @@ export function packFolder({ folder, target, prefix, limitBytes }: PackOptions):
     if (size <= smallBytes) return [{ path: file, bytes: size + overheadBytes }];
     const content = readFileSync(full);
     const bytes = compressedBytes(content);
-    if (bytes <= limitBytes) return [{ path: file, bytes }];
-    const pieces = split(content, bytes, limitBytes);
+    if (bytes <= aimBytes) return [{ path: file, bytes }];
+    const pieces = split(content, bytes, aimBytes);
     splitFiles.push({
       path: path.relative(folder, full),
       pieces: pieces.length,
@@ -79,12 +82,12 @@ export function packFolder({ folder, target, prefix, limitBytes }: PackOptions):
     rmSync(full);
     return pieces.map((piece, index) => {
       const name = `${file}.${String(index + 1).padStart(3, '0')}`;
-      writeFileSync(path.join(parent, name), piece);
-      return { path: name, bytes: compressedBytes(piece) };
+      writeFileSync(path.join(parent, name), piece.content);
+      return { path: name, bytes: piece.bytes };
     });
   });
   mkdirSync(target, { recursive: true });
-  const archives = fill(items, limitBytes).map((files, index) => {
+  const archives = fill(items, aimBytes).map((files, index) => {
     const name = `${prefix}.${String(index + 1).padStart(2, '0')}.tar.gz`;
     return writeArchive(path.join(target, name), parent, files);
   });
@@ -121,13 +124,20 @@ function compressedBytes(content: Buffer): number {
 }
 
 /** Equal pieces, as many as it takes for each to fit. */
-function split(content: Buffer, bytes: number, limitBytes: number): readonly Buffer[] {
+function split(
+  content: Buffer,
+  bytes: number,
+  limitBytes: number,
+): readonly { readonly content: Buffer; readonly bytes: number }[] {
   for (let count = Math.ceil(bytes / limitBytes); ; count += 1) {
     const length = Math.ceil(content.length / count);
-    const pieces = Array.from({ length: count }, (_, index) =>
-      content.subarray(index * length, (index + 1) * length),
-    );
-    if (pieces.every((piece) => compressedBytes(piece) <= limitBytes)) return pieces;
+    const pieces: { content: Buffer; bytes: number }[] = [];
+    while (pieces.length < count) {
+      const piece = content.subarray(pieces.length * length, (pieces.length + 1) * length);
+      pieces.push({ content: piece, bytes: compressedBytes(piece) });
+      if ((pieces.at(-1)?.bytes ?? 0) > limitBytes) break;
+    }
+    if (pieces.every((piece) => piece.bytes <= limitBytes)) return pieces;
   }
 }
 
