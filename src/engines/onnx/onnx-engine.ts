@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { DnnScalerError, invalidArgument } from '../../errors.ts';
 import { thisHost } from './accelerator/host.ts';
-import { prepareProvider } from './accelerator/prepare-provider.ts';
+import { openPrepared } from './accelerator/prepare-provider.ts';
+import type { PreparedProvider } from './accelerator/prepare-provider.ts';
 import { packBatch } from './batch.ts';
 import { Instance } from './instance.ts';
 import type { InstanceListener, InstanceOutcome } from './instance.ts';
@@ -9,7 +10,7 @@ import { layoutInputs } from './model-layout.ts';
 import { OnnxEngine, sessionConfig } from './embedded-engine.ts';
 import type { OpenedModel } from './embedded-engine.ts';
 import { resolveOptions } from './options.ts';
-import type { OnnxEngineOptions } from './options.ts';
+import type { OnnxEngineOptions, ResolvedOptions } from './options.ts';
 import { probeModel } from './probe.ts';
 import { openProcessLink } from './process-link.ts';
 import type { ModelMetadata, PackedBatch, SessionConfig } from './protocol.ts';
@@ -31,7 +32,13 @@ export type { OnnxEngine, OnnxSignature } from './embedded-engine.ts';
 export async function openOnnxEngine(options: OnnxEngineOptions): Promise<OnnxEngine> {
   const asked = resolveOptions(options);
   if (asked.provider !== 'cpu') requireProvider(asked.provider, await listProviders());
-  const { environment, ...prepared } = await prepareProvider(asked, thisHost);
+  return openPrepared(asked, thisHost, (prepared) => openWith(asked, prepared));
+}
+
+async function openWith(
+  asked: ResolvedOptions,
+  { environment, ...prepared }: PreparedProvider,
+): Promise<OnnxEngine> {
   const maxInstances = Math.min(asked.maxInstances, prepared.maxInstances);
   const resolved = { ...asked, maxInstances };
   const modelBytes = await fileBytes(resolved.modelPath);

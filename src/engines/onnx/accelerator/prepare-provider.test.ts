@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { DnnScalerError } from '../../../errors.ts';
 import { resolveOptions } from '../options.ts';
 import type { OnnxEngineOptions } from '../options.ts';
 import { mpsRuns, parseGpus } from './nvidia.ts';
-import { prepareProvider } from './prepare-provider.ts';
+import { openPrepared, prepareProvider } from './prepare-provider.ts';
 import type { PreparedProvider } from './prepare-provider.ts';
 import { cudaMachine, fakeHost, filesIn } from './testing/fake-host.ts';
 import type { FakeMachine } from './testing/fake-host.ts';
@@ -160,6 +161,26 @@ describe('MPS for several instances', () => {
     expect(environment).toMatchObject(found);
     expect(notes.join()).toMatch(/MPS was started.*20\.0 GiB.*which MPS enforces/);
     expect(starts).toBe(1);
+  });
+
+  it('is done without where nothing can be loaded with it', async () => {
+    const opened = async (first: DnnScalerError) => {
+      const resolved = resolveOptions({ modelPath: 'm', cores: 2, provider: 'cuda' });
+      const seen: PreparedProvider[] = [];
+      const open = (prepared: PreparedProvider): Promise<PreparedProvider> => {
+        seen.push(prepared);
+        return prepared.hasOwnMps ? Promise.reject(first) : Promise.resolve(prepared);
+      };
+      const starts = () => Promise.resolve(found);
+      return { seen, result: openPrepared(resolved, fakeHost(cudaMachine()), open, starts) };
+    };
+    const { result } = await opened(new DnnScalerError('internal', 'CUDA failure 805'));
+    const { environment, notes } = await result;
+    expect(environment).not.toMatchObject(found);
+    expect(notes.join()).toMatch(/could not be used \(CUDA failure 805\).*take turns/);
+    const wrong = await opened(new DnnScalerError('invalid-argument', 'no model'));
+    await expect(wrong.result).rejects.toThrow('no model');
+    expect(wrong.seen).toHaveLength(1);
   });
 
   it('is left alone where it runs, with one instance, with threads, and when off', async () => {

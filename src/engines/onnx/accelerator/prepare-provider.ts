@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../../errors.ts';
 import { DnnScalerError, invalidArgument, toDnnScalerError } from '../../../errors.ts';
 import { visibleDevices } from '../../../telemetry/power/visible-devices.ts';
 import { formatBytes } from '../../../units.ts';
@@ -16,6 +17,8 @@ export interface PreparedProvider {
   readonly environment: Readonly<Record<string, string>>;
   /** Instances that the GPU's memory has room for; Infinity where no limit was given. */
   readonly maxInstances: number;
+  /** Whether MPS was started for the instances. */
+  readonly hasOwnMps: boolean;
   /** For people. */
   readonly notes: readonly string[];
 }
@@ -42,7 +45,12 @@ export async function prepareProvider(
 ): Promise<PreparedProvider> {
   const { provider, isolation, device } = wanted;
   if (provider === 'cpu')
-    return { environment: {}, maxInstances: Number.POSITIVE_INFINITY, notes: [] };
+    return {
+      environment: {},
+      maxInstances: Number.POSITIVE_INFINITY,
+      hasOwnMps: false,
+      notes: [],
+    };
   const needs = providerNeeds(provider, host, await searchLibraries(host), isolation === 'thread');
   requireNeeds(provider, needs);
   const usesCuda = provider === 'cuda' || provider === 'tensorrt';
@@ -65,7 +73,39 @@ export async function prepareProvider(
     device,
     memoryBytes,
   });
-  return { environment: { ...environment, ...sharing.environment }, maxInstances, notes };
+  const hasOwnMps = Object.keys(sharing.environment).length > 0;
+  return {
+    environment: { ...environment, ...sharing.environment },
+    ...{ maxInstances, hasOwnMps, notes },
+  };
+}
+
+/** Faults of loading a model that a missing or wrong file would not give. */
+const faultsOfMps: readonly ErrorCode[] = ['unavailable', 'internal', 'resource-exhausted'];
+
+/**
+ * Prepares a provider and opens something with it. Where that fails with an MPS of our own, it is tried
+ * once more without: on some machines, as under WSL and in some containers, its daemon starts and serves
+ * nobody.
+ *
+ * @throws DnnScalerError as `prepareProvider` and `open` do
+ */
+export async function openPrepared<T>(
+  wanted: Wanted,
+  host: Host,
+  open: (prepared: PreparedProvider) => Promise<T>,
+  startMps?: StartMps,
+): Promise<T> {
+  const prepared = await prepareProvider(wanted, host, startMps);
+  try {
+    return await open(prepared);
+  } catch (thrown) {
+    const { code, message } = toDnnScalerError(thrown);
+    if (!prepared.hasOwnMps || !faultsOfMps.includes(code)) throw thrown;
+    const without = await prepareProvider({ ...wanted, mps: 'off' }, host);
+    const note = `CUDA MPS was started and could not be used (${message})`;
+    return open({ ...without, notes: [note, ...without.notes] });
+  }
 }
 
 /** How several instances share the GPU: side by side with MPS, in turns without. */
