@@ -19,6 +19,7 @@ export interface BatchRange {
 /** The measured latencies at one count of instances, in ascending order of batch size. */
 interface MeasuredRow {
   readonly instances: number;
+  readonly range: BatchRange;
   readonly batchSizes: readonly number[];
   readonly latenciesMs: readonly number[];
   /** NaN where none was measured. */
@@ -28,8 +29,8 @@ interface MeasuredRow {
 /**
  * The measured latencies of one network: batch size x co-located instances. Between measured batch
  * sizes a latency is linear, for each measured count of instances; between the counts at which such a
- * batch was measured it is linear in the count. Nothing is extended beyond what was measured: `reach` keeps operating points
- * inside, and `notes` says where the limits come from.
+ * batch was measured it is linear in the count. Nothing is extended beyond what was measured: `reach`
+ * keeps operating points inside, and `notes` says where the limits come from.
  */
 export class Surface {
   readonly network: string;
@@ -73,8 +74,7 @@ export class Surface {
 
   /** The batch sizes measured at a count of instances, from the smallest to the largest. */
   measuredRange(instances: number): BatchRange | undefined {
-    const row = this.#rows.find((candidate) => candidate.instances === instances);
-    return row === undefined ? undefined : rangeOf(row);
+    return this.#rows.find((row) => row.instances === instances)?.range;
   }
 
   /**
@@ -104,7 +104,7 @@ export class Surface {
     let lower = this.#rows[0] as MeasuredRow;
     let upper: MeasuredRow | undefined;
     for (const row of this.#rows) {
-      const { min, max } = rangeOf(row);
+      const { min, max } = row.range;
       if (rows > max || Math.max(rows, this.limits.minBatchSize) < min) continue;
       if (row.instances > busyInstances) {
         upper = row;
@@ -137,8 +137,8 @@ export class Surface {
 
   /** Batch sizes known at one instance and at some measured count from `instances` on. */
   #rangeAt(instances: number): BatchRange | undefined {
-    const single = rangeOf(this.#rows[0] as MeasuredRow);
-    const ranges = this.#rows.filter((row) => row.instances >= instances).map(rangeOf);
+    const single = (this.#rows[0] as MeasuredRow).range;
+    const ranges = this.#rows.filter((row) => row.instances >= instances).map(({ range }) => range);
     const min = Math.max(single.min, Math.min(...ranges.map((range) => range.min)));
     const max = Math.min(single.max, Math.max(...ranges.map((range) => range.max)));
     return min <= max ? { min, max } : undefined;
@@ -161,7 +161,7 @@ export class Surface {
     }
     const thin = this.#rows.filter((row) => {
       const known = this.#ranges[row.instances - 1];
-      const { min, max } = rangeOf(row);
+      const { min, max } = row.range;
       return known !== undefined && (max < known.max || min > known.min);
     });
     if (thin.length > 0) {
@@ -192,17 +192,15 @@ function rowsOf(points: readonly SurfacePoint[]): readonly MeasuredRow[] {
     const cells = points
       .filter((point) => point.instances === instances)
       .sort((a, b) => a.batchSize - b.batchSize);
+    const batchSizes = cells.map((cell) => cell.batchSize);
     return {
       instances,
-      batchSizes: cells.map((cell) => cell.batchSize),
+      range: { min: batchSizes[0] as number, max: batchSizes.at(-1) as number },
+      batchSizes,
       latenciesMs: cells.map((cell) => cell.latencyMs),
       powersWatts: cells.map((cell) => cell.powerWatts ?? Number.NaN),
     };
   });
-}
-
-function rangeOf(row: MeasuredRow): BatchRange {
-  return { min: row.batchSizes[0] as number, max: row.batchSizes.at(-1) as number };
 }
 
 /** Linear between measured batch sizes, constant outside them. */

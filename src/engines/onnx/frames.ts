@@ -45,7 +45,8 @@ export class FrameReader<Message> {
   }
 
   /**
-   * Where the next bytes of the stream may be put, so that large parts need not be copied again. Tell how many came with `took`; nothing else may be pushed in between.
+   * Where the next bytes of the stream may be put, so that large parts need not be copied again. Tell
+   * how many came with `took`; nothing else may be pushed in between.
    */
   room(): Uint8Array {
     const rest = this.#target().subarray(this.#filled);

@@ -3,7 +3,6 @@ import { DnnScalerError, invalidArgument } from '../../errors.ts';
 import { thisHost } from './accelerator/host.ts';
 import { openPrepared } from './accelerator/prepare-provider.ts';
 import type { PreparedProvider } from './accelerator/prepare-provider.ts';
-import { packBatch } from './batch.ts';
 import { Instance } from './instance.ts';
 import type { InstanceListener, InstanceOutcome } from './instance.ts';
 import { layoutInputs } from './model-layout.ts';
@@ -11,7 +10,7 @@ import { OnnxEngine, sessionConfig } from './embedded-engine.ts';
 import type { OpenedModel } from './embedded-engine.ts';
 import { resolveOptions } from './options.ts';
 import type { OnnxEngineOptions, ResolvedOptions } from './options.ts';
-import { probeModel } from './probe.ts';
+import { probeModel, resultOf, runRows } from './probe.ts';
 import { openProcessLink } from './process-link.ts';
 import type { ModelMetadata, PackedBatch, SessionConfig } from './protocol.ts';
 import { keepsKernelsOfAllSizes, listProviders, requireProvider } from './providers.ts';
@@ -64,21 +63,18 @@ async function openWith(
       sessionConfig(resolved, { instances: 1 }),
     );
     try {
+      const run = (batch: PackedBatch): Promise<InstanceOutcome> => runOnce(instance, batch);
       const model = await probeModel({
         metadata,
         layout: layoutInputs(metadata, resolved.shapes, resolved.foreignShapes),
-        run: (batch) => runOnce(instance, batch),
+        run,
         sampleRow: resolved.sampleRow,
         maxBatchSize: resolved.maxBatchSize,
         seed: resolved.seed,
       });
       if (!keepsKernelsOfAllSizes(resolved.provider)) {
         // Of the sizes that it was looked at with, the smallest, at which it begins, was not the last.
-        const size = model.rowsPerRun === 'any' ? 1 : model.rowsPerRun;
-        const rows = [model.knownGood];
-        const batch = packBatch(model.inputs, rows, size, (bytes) => new ArrayBuffer(bytes));
-        const outcome = await runOnce(instance, batch);
-        if (outcome.kind !== 'done') throw outcome.error;
+        resultOf(await runRows({ run }, model, [model.knownGood]));
       }
       const { notes } = prepared;
       return new OnnxEngine({

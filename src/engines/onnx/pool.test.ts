@@ -7,6 +7,11 @@ import type { FakeInstance } from './testing/fake-instance.ts';
 const setUp = (): ReturnType<typeof setUpPool<VirtualClock>> =>
   setUpPool({ clock: new VirtualClock() });
 
+/** Lets all of them get on, so many times. */
+function stepAll(started: readonly FakeInstance[], times: number): void {
+  for (let i = 0; i < times; i += 1) for (const instance of started) instance.step();
+}
+
 describe('batches that are not full', () => {
   it('can be filled up to the next size that the instance has run', () => {
     const { pool, first, apply } = setUp();
@@ -47,7 +52,7 @@ describe('instances that stay warm for one size only', () => {
   it('run the size before until they are warmed up for the next', () => {
     const { pool, started, apply } = setUpForgetful();
     apply({ instances: 2, batchSize: 8, config: configOf(4) });
-    for (let i = 0; i < 2; i += 1) for (const instance of started) instance.step();
+    stepAll(started, 2);
     apply({ instances: 2, batchSize: 32, config: configOf(4) });
     const warming = started.find(({ phase }) => phase === 'running');
     expect(pool.warmSizeFor(3)).toBe(8);
@@ -58,7 +63,7 @@ describe('instances that stay warm for one size only', () => {
   it('get no more large batches once they are warmed up for smaller ones', () => {
     const { pool, started, applied, apply } = setUpForgetful();
     apply({ instances: 2, batchSize: 32, config: configOf(4) });
-    for (let i = 0; i < 2; i += 1) for (const instance of started) instance.step();
+    stepAll(started, 2);
     expect(pool.freeInstances).toBe(2);
     apply({ instances: 2, batchSize: 8, config: configOf(4) });
     const warming = started.find(({ phase }) => phase === 'running');
@@ -78,14 +83,14 @@ describe('instances that stay warm for one size only', () => {
   it('forget a size for which they were being warmed up when it changed', () => {
     const { pool, clock, started, first, apply } = setUpForgetful();
     apply({ instances: 2, batchSize: 8, config: configOf(4) });
-    for (let i = 0; i < 2; i += 1) for (const instance of started) instance.step();
+    stepAll(started, 2);
     first.die(fault('gone'));
     clock.runUntil(200);
     const replacement = started.at(-1);
     replacement?.step();
     expect(replacement?.rows).toBe(8);
     apply({ instances: 2, batchSize: 32, config: configOf(4) });
-    for (let i = 0; i < 4; i += 1) for (const instance of started) instance.step();
+    stepAll(started, 4);
     expect(pool.freeInstances).toBe(2);
     for (let i = 0; i < 2; i += 1) {
       expect(pool.warmSizeFor(5)).toBe(32);
@@ -107,10 +112,10 @@ describe('resizing', () => {
     const { pool, started, applied, apply, states } = setUp();
     apply({ instances: 3, batchSize: 1, config: configOf(4) });
     expect(states()).toBe('idle loading loading');
-    for (const instance of started) instance.step();
+    stepAll(started, 1);
     expect(states()).toBe('idle warming warming');
     expect(pool.freeInstances).toBe(1);
-    for (const instance of started) instance.step();
+    stepAll(started, 1);
     expect(pool.freeInstances).toBe(3);
     expect(applied).toEqual([null]);
   });
@@ -152,7 +157,7 @@ describe('resizing', () => {
   it('keeps all but one serving while they are warmed up', () => {
     const { pool, started, apply } = setUp();
     apply({ instances: 3, batchSize: 1, config: configOf(4) });
-    for (let i = 0; i < 2; i += 1) for (const instance of started) instance.step();
+    stepAll(started, 2);
     apply({ instances: 3, batchSize: 8, config: configOf(4) });
     for (let i = 0; i < 3; i += 1) {
       expect(pool.freeInstances).toBe(2);
@@ -168,7 +173,7 @@ describe('resizing', () => {
   it('warms half of many at a time, so that a change does not take one warm-up after the other', () => {
     const { pool, started, applied, apply } = setUp();
     apply({ instances: 8, batchSize: 1, config: configOf(4) });
-    for (let i = 0; i < 4; i += 1) for (const instance of started) instance.step();
+    stepAll(started, 4);
     expect(pool.freeInstances).toBe(8);
     apply({ instances: 8, batchSize: 8, config: configOf(4) });
     for (let round = 0; round < 2; round += 1) {
@@ -183,7 +188,7 @@ describe('resizing', () => {
   it('keeps half of those that serve at it when their number grows with the batch', () => {
     const { pool, started, apply } = setUp();
     apply({ instances: 2, batchSize: 8, config: configOf(4) });
-    for (let i = 0; i < 2; i += 1) for (const instance of started) instance.step();
+    stepAll(started, 2);
     apply({ instances: 8, batchSize: 32, config: configOf(4) });
     expect(pool.freeInstances).toBe(1);
   });
@@ -201,7 +206,7 @@ describe('resizing', () => {
     started[2]?.step();
     expect(first.retiring).toBe(true);
     expect(applied).toEqual([]);
-    for (let i = 0; i < 2; i += 1) for (const instance of started) instance.step();
+    stepAll(started, 2);
     expect(applied).toEqual([null]);
     expect(states()).toBe('idle idle');
   });
@@ -229,9 +234,9 @@ describe('resizing', () => {
     pool.run(batchOf(1), () => free.push(pool.freeInstances));
     pool.run(batchOf(1), () => free.push(pool.freeInstances));
     apply({ instances: 1, batchSize: 1, config: configOf(4) });
-    for (const instance of started) instance.step();
+    stepAll(started, 1);
     expect(free.toSorted()).toEqual([0, 1]);
-    for (const instance of started) instance.step();
+    stepAll(started, 1);
     expect(applied).toEqual([null, null]);
   });
 });
@@ -246,7 +251,7 @@ describe('closing', () => {
     pool.close(() => (closed = true));
     expect(applied.map((error) => error?.code)).toEqual(['cancelled']);
     expect(closed).toBe(false);
-    for (let i = 0; i < 2; i += 1) for (const instance of started) instance.step();
+    stepAll(started, 2);
     expect(outcomes).toEqual(['done']);
     expect(closed).toBe(true);
   });

@@ -176,16 +176,18 @@ function sourceOf(datatype: Datatype, index: number, { tensors, buffer }: Result
   return { data: unpack({ datatype }, packed, buffer), dims: packed.dims.slice(1) };
 }
 
-async function runRows(
-  options: ProbeOptions,
-  { inputs, rowsPerRun }: InputLayout,
+/** Runs so many rows, or as many as a run has to have. */
+export async function runRows(
+  { run }: Pick<ProbeOptions, 'run'>,
+  { inputs, rowsPerRun }: Pick<InputLayout, 'inputs' | 'rowsPerRun'>,
   rows: readonly Row[],
 ): Promise<InstanceOutcome> {
   const size = rowsPerRun === 'any' ? rows.length : rowsPerRun;
-  return options.run(packBatch(inputs, rows, size, (bytes) => new ArrayBuffer(bytes)));
+  return run(packBatch(inputs, rows, size, (bytes) => new ArrayBuffer(bytes)));
 }
 
-function resultOf(outcome: InstanceOutcome): Result {
+/** @throws DnnScalerError why the run gave no result */
+export function resultOf(outcome: InstanceOutcome): Result {
   if (outcome.kind === 'done') return outcome;
   throw outcome.error;
 }

@@ -49,9 +49,11 @@ export interface ListedBatch {
 /** What an instance can be given to run. */
 export type RunBatch = PackedBatch | ListedBatch;
 
+/** Bytes that travel with a message, in one buffer. */
+export type BufferPayload = Pick<PackedBatch, 'buffer' | 'usedBytes'>;
+
 /** Bytes that travel with a message. */
-export type Payload =
-  Pick<PackedBatch, 'buffer' | 'usedBytes'> | Pick<ListedBatch, 'pieces' | 'usedBytes'>;
+export type Payload = BufferPayload | Pick<ListedBatch, 'pieces' | 'usedBytes'>;
 
 /** To an instance. Holds nothing that JSON cannot carry; buffers travel as the payload. */
 export type ToInstance =

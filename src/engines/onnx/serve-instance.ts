@@ -1,7 +1,7 @@
 import { loadErrorCode, runErrorCode, runtimeMessage } from './runtime-errors.ts';
 import type {
+  BufferPayload,
   FromInstance,
-  PackedBatch,
   PackedTensor,
   SessionConfig,
   ToInstance,
@@ -11,11 +11,7 @@ import { Runner } from './runner.ts';
 /** The way back to the engine, from inside an instance. */
 export interface Port {
   /** @param returned the input buffer of the run being answered, which its owner may use again */
-  post(
-    message: FromInstance,
-    payload?: Pick<PackedBatch, 'buffer' | 'usedBytes'>,
-    returned?: ArrayBuffer,
-  ): void;
+  post(message: FromInstance, payload?: BufferPayload, returned?: ArrayBuffer): void;
   /** Ends the instance; nothing is posted after it. */
   end(): void;
 }

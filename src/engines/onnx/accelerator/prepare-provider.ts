@@ -61,11 +61,9 @@ export async function prepareProvider(
   const maxInstances = roomFor(memoryBytes, wanted, gpu);
   const several = Math.min(maxInstances, wanted.maxInstances) > 1;
   const sharing: Sharing =
-    usesCuda && several
-      ? await share(wanted, host, startMps)
-      : { mps: usesCuda && mpsRuns(host), environment: {}, notes: [] };
+    usesCuda && several ? await share(wanted, host, startMps) : existing(host);
   const notes = [...sharing.notes];
-  if (memoryBytes !== undefined) notes.push(memoryNote(memoryBytes, sharing.mps));
+  if (memoryBytes !== undefined) notes.push(memoryNote(memoryBytes, sharing.mps !== 'none'));
   const environment = instanceEnvironment({
     provider,
     environment: host.environment,
@@ -73,10 +71,10 @@ export async function prepareProvider(
     device,
     memoryBytes,
   });
-  const hasOwnMps = Object.keys(sharing.environment).length > 0;
   return {
     environment: { ...environment, ...sharing.environment },
-    ...{ maxInstances, hasOwnMps, notes },
+    hasOwnMps: sharing.mps === 'ours',
+    ...{ maxInstances, notes },
   };
 }
 
@@ -110,23 +108,28 @@ export async function openPrepared<T>(
 
 /** How several instances share the GPU: side by side with MPS, in turns without. */
 interface Sharing {
-  readonly mps: boolean;
+  readonly mps: 'ours' | 'running' | 'none';
   readonly environment: Readonly<Record<string, string>>;
   readonly notes: readonly string[];
 }
 
+/** What there is without our doing. */
+function existing(host: Host): Sharing {
+  return { mps: mpsRuns(host) ? 'running' : 'none', environment: {}, notes: [] };
+}
+
 async function share({ isolation, mps }: Wanted, host: Host, startMps: StartMps): Promise<Sharing> {
   // Threads share one context, whose kernels run side by side anyway.
-  const runs = mpsRuns(host);
-  if (runs || isolation === 'thread') return { mps: runs, environment: {}, notes: [] };
+  const found = existing(host);
+  if (found.mps === 'running' || isolation === 'thread') return found;
   const without = (why: string): Sharing => ({
-    ...{ mps: false, environment: {} },
+    ...{ mps: 'none', environment: {} },
     notes: [`CUDA MPS does not run${why}, so instances take turns on the GPU`],
   });
   if (mps === 'off') return without('');
   try {
     const environment = await startMps();
-    return { mps: true, environment, notes: ['CUDA MPS was started for the instances'] };
+    return { mps: 'ours', environment, notes: ['CUDA MPS was started for the instances'] };
   } catch (thrown) {
     return without(` and cannot be started (${toDnnScalerError(thrown).message})`);
   }
