@@ -50,6 +50,11 @@ export interface Engine<RowIn = unknown, Reply = unknown> {
   readonly limits: EngineLimits;
   /** Instances that could start a batch now. */
   readonly freeInstances: number;
+  /**
+   * Batches that could be handed over ahead of time while no instance is free: each waits at an
+   * instance that runs, which then goes on without a pause. Absent for an engine that takes none.
+   */
+  readonly prefetchRoom?: number;
 
   /** Rows whose keys differ cannot share a batch; absent where all rows can. */
   readonly batchKey?: ((row: RowIn) => string) | undefined;
@@ -69,9 +74,17 @@ export interface Engine<RowIn = unknown, Reply = unknown> {
 
   /**
    * Runs one batch of 1 to `maxBatchSize` rows on a free instance; call only while
-   * `freeInstances > 0`. `done` is called exactly once; the rows have to stay as they are until then.
+   * `freeInstances > 0`, or `prefetchRoom > 0`. `done` is called exactly once; the rows have to stay
+   * as they are until then.
+   *
+   * @param started called when a batch that was handed over ahead of time begins to run; it does not
+   *   where its instance is lost before
    */
-  run(rows: readonly RowIn[], done: (outcome: RunOutcome<Reply>) => void): void;
+  run(
+    rows: readonly RowIn[],
+    done: (outcome: RunOutcome<Reply>) => void,
+    started?: () => void,
+  ): void;
 
   /** Drains and releases everything; safe to call twice. */
   close(): Promise<void>;

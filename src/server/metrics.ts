@@ -89,8 +89,8 @@ export class ServerMetrics {
         recent.rowsWithinSlo.add(rows, nowMs);
         recent.requestsWithinSlo.add(1, nowMs);
       },
-      onCall: ({ dispatchedMs, endedMs, rows }) => {
-        executionSeconds.observe((endedMs - dispatchedMs) / 1000);
+      onCall: ({ startedMs, endedMs, rows }) => {
+        executionSeconds.observe((endedMs - startedMs) / 1000);
         batchRows.observe(rows);
       },
       onWindow: ({ decision }) => {

@@ -7,10 +7,10 @@ import type { Decision, Scaler } from '../scaling/scaler.ts';
 import type { Slo } from '../slo.ts';
 import type { PowerMeter } from '../telemetry/power/power-meter.ts';
 import { formatMs } from '../units.ts';
-import type { AnsweringCall, PendingRequest, Settle, SubmitOptions } from './dispatcher.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { WindowPolicy, WindowSample } from './measurement.ts';
 import { Measurement, defaultWindowPolicy } from './measurement.ts';
+import type { AnsweringCall, PendingRequest, Settle, SubmitOptions } from './request.ts';
 
 /** A closed window, and what the scaler made of it. */
 export interface WindowReport {
@@ -75,15 +75,15 @@ export class Deployment<Row = unknown, Reply = unknown> {
     this.#meter = options.meter;
     this.#policy = { ...defaultWindowPolicy, ...options.windows };
     this.#dispatcher = new Dispatcher(options.engine, options.clock, options.slo.limitMs, {
-      onAnswered: (batch, endedMs) => {
-        const { dispatchedMs, requests } = batch;
-        this.#listener.onCall?.({ dispatchedMs, endedMs, rows: requests.length });
-        if (batch.epoch !== this.#dispatcher.epoch || this.#phase !== 'serving') return;
+      onAnswered: ({ epoch, requests }, call) => {
+        this.#listener.onCall?.(call);
+        if (epoch !== this.#dispatcher.epoch || this.#phase !== 'serving') return;
+        const { startedMs, endedMs, rows } = call;
         this.#measurement?.recordCall(
-          batch.dispatchedMs,
+          startedMs,
           endedMs,
-          batch.requests.length,
-          (i) => (batch.requests[i] as (typeof batch.requests)[0]).arrivalMs,
+          rows,
+          (i) => (requests[i] as (typeof requests)[0]).arrivalMs,
         );
         this.#decideIfDue(endedMs);
       },

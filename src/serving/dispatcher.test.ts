@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { DnnScalerError } from '../errors.ts';
 import { DnnScalerError as ErrorOfOurs } from '../errors.ts';
 import { VirtualClock } from '../simulator/virtual-clock.ts';
-import type { Batch } from './dispatcher.ts';
 import { Dispatcher } from './dispatcher.ts';
+import type { Batch } from './request.ts';
 import { ManualEngine } from './test-support.ts';
 
 /** Counts timers that were set and not cleared or fired. */
@@ -221,6 +221,100 @@ describe('holding back', () => {
     expect(running()).toEqual([[1]]);
     submit(2);
     expect(running()).toEqual([[1], [2]]);
+  });
+});
+
+describe('handing over ahead of time', () => {
+  const waiting = (): (readonly number[])[] => engine.waiting.map(({ rows }) => rows);
+
+  /** As `start`, and calls have been seen to take 10 ms. */
+  function startKnown(batchSize: number, instances: number, sloLimitMs = 100): void {
+    start(batchSize, instances, sloLimitMs);
+    submit(...new Array<number>(batchSize).fill(0));
+    clock.runUntil(10);
+    engine.running[0]?.answer();
+    settled = [];
+    answeredBatches = [];
+    engine.prefetchRoom = instances;
+  }
+
+  it('takes whole batches, and leaves the others in the queue', () => {
+    startKnown(2, 1);
+    submit(1, 2, 3, 4, 5, 6, 7);
+    expect(running()).toEqual([[1, 2]]);
+    expect(waiting()).toEqual([[3, 4]]);
+    expect(dispatcher.queued).toBe(3);
+    expect(dispatcher.inFlight).toBe(2);
+    engine.running[0]?.answer();
+    expect(running()).toEqual([[3, 4]]);
+    expect(waiting()).toEqual([[5, 6]]);
+    engine.running[0]?.answer();
+    expect(running()).toEqual([[5, 6]]);
+    expect(waiting()).toEqual([]);
+  });
+
+  it('begins only where no instance is free', () => {
+    startKnown(2, 2);
+    submit(1, 2, 3, 4, 5, 6);
+    expect(running()).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+    expect(waiting()).toEqual([[5, 6]]);
+  });
+
+  it('counts a call from when its instance began with it', () => {
+    startKnown(1, 1);
+    const calls: (number | undefined)[][] = [];
+    for (const row of [1, 2]) {
+      dispatcher.submit(row, (_, __, call) => calls.push([call?.startedMs, call?.endedMs]));
+    }
+    clock.runUntil(25);
+    engine.running[0]?.answer();
+    clock.runUntil(37);
+    engine.running[0]?.answer();
+    expect(calls).toEqual([
+      [10, 25],
+      [25, 37],
+    ]);
+  });
+
+  it('is left alone among several instances where a call takes a good part of the SLO', () => {
+    startKnown(1, 2, 39);
+    submit(1, 2, 3);
+    expect(waiting()).toEqual([]);
+    startKnown(1, 2, 40);
+    submit(1, 2, 3);
+    expect(waiting()).toEqual([[3]]);
+    startKnown(1, 1, 12);
+    submit(1, 2);
+    expect(waiting()).toEqual([[2]]);
+  });
+
+  it('comes after batches that lost their instance', () => {
+    startKnown(1, 2);
+    submit(1, 2, 3);
+    engine.waiting[0]?.end('instance-lost');
+    engine.running[0]?.end('instance-lost');
+    expect(waiting()).toEqual([]);
+    engine.running[0]?.answer();
+    expect(running()).toEqual([[3]]);
+  });
+
+  it('does not blame a batch that only waited for the death of its instance', () => {
+    startKnown(1, 1);
+    submit(1, 2);
+    for (let i = 0; i < 5; i += 1) {
+      engine.running[0]?.answer();
+      submit(100 + i);
+      expect(waiting()).toHaveLength(1);
+      engine.waiting[0]?.end('instance-lost');
+      engine.prefetchRoom = 1;
+    }
+    while (engine.running.length > 0) engine.running[0]?.answer();
+    expect(settled.filter(({ error }) => error !== null)).toEqual([]);
+    expect(settled).toHaveLength(7);
+    expect(failedBatches).toEqual([]);
   });
 });
 

@@ -6,54 +6,24 @@ import type { Engine, RunOutcome } from '../engines/engine.ts';
 import { DnnScalerError } from '../errors.ts';
 import { formatMs } from '../units.ts';
 import { BusyShare } from './busy-share.ts';
-
-/** The engine call that answered a request. */
-export interface AnsweringCall {
-  readonly dispatchedMs: number;
-  readonly endedMs: number;
-  readonly rows: number;
-}
-
-/** Called once per request: with the reply and the call it came from, or with the error. */
-export type Settle<Reply> = (
-  error: DnnScalerError | null,
-  reply: Reply | undefined,
-  call: AnsweringCall | undefined,
-) => void;
-
-export interface SubmitOptions {
-  /** When the request is no longer worth running, by the clock; never when left out. */
-  readonly expiresMs?: number;
-}
-
-export interface PendingRequest<Row, Reply> {
-  readonly row: Row;
-  readonly arrivalMs: number;
-  readonly expiresMs: number;
-  readonly settle: Settle<Reply>;
-  dropped: boolean;
-  /** Where it waits; undefined once it has been dispatched. */
-  lane: Lane<PendingRequest<Row, Reply>> | undefined;
-}
-
-/** A batch on its way through the engine. */
-export interface Batch<Row, Reply> {
-  readonly requests: readonly PendingRequest<Row, Reply>[];
-  /** The batcher's epoch when it was formed; it rises whenever the operating point changes. */
-  readonly epoch: number;
-  /** Instances that died under these requests so far. */
-  readonly deaths: number;
-  readonly dispatchedMs: number;
-}
-
-/** Told of every batch that ended for good, before its requests are settled. */
-export interface BatchListener<Row, Reply> {
-  onAnswered(batch: Batch<Row, Reply>, endedMs: number): void;
-  onFailed(batch: Batch<Row, Reply>, error: DnnScalerError): void;
-}
+import type {
+  AnsweringCall,
+  Batch,
+  BatchListener,
+  PendingRequest,
+  Settle,
+  SubmitOptions,
+} from './request.ts';
 
 /** Instances that may die under a batch before it is taken apart. */
 const tolerableDeaths = 2;
+
+/**
+ * A batch that waits at an instance cannot go to another that comes free before, so it may be late by
+ * a call: with several instances none is handed over ahead of time where a call takes more than
+ * this share of the SLO.
+ */
+const prefetchedCallShare = 0.25;
 
 /** How far back the share of busy time looks, in ms. */
 const busyMemoryMs = 1000;
@@ -76,6 +46,8 @@ export class Dispatcher<Row, Reply> {
   #sloLimitMs: number;
   #expectedExecutionMs = Number.NaN;
   #inFlight = 0;
+  /** Those of them that wait at an instance. */
+  #prefetched = 0;
   #holdTimer: TimerHandle | undefined;
   #holdUntilMs = 0;
   #holdsBack = true;
@@ -172,6 +144,7 @@ export class Dispatcher<Row, Reply> {
     if (this.#corks > 0) return;
     this.#corked(() => {
       while (this.#engine.freeInstances > 0 && this.#dispatchOne(onlyWhole));
+      while (this.#mayPrefetch() && this.#dispatchAhead());
     });
   }
 
@@ -225,6 +198,22 @@ export class Dispatcher<Row, Reply> {
     return true;
   }
 
+  #mayPrefetch(): boolean {
+    const { freeInstances, prefetchRoom = 0 } = this.#engine;
+    if (freeInstances > 0 || prefetchRoom === 0 || this.#again.length > 0) return false;
+    const isAlone = this.#inFlight - this.#prefetched === 1;
+    return isAlone || this.#expectedExecutionMs <= prefetchedCallShare * this.#sloLimitMs;
+  }
+
+  /** Hands a whole batch over to wait at an instance, which then has no pause between two runs. */
+  #dispatchAhead(): boolean {
+    const lane = this.#queue.oldestFull(this.#batchSize);
+    if (lane === undefined) return false;
+    const requests = this.#unexpired(lane.take(this.#batchSize));
+    if (requests.length > 0) this.#run(requests, this.#epoch, 0, true);
+    return true;
+  }
+
   /** How long a batch of this lane may still be held back, in ms. */
   #waitMs(lane: Lane<PendingRequest<Row, Reply>>): number {
     if (!this.#holdsBack || lane.length >= this.#batchSize) return 0;
@@ -275,28 +264,42 @@ export class Dispatcher<Row, Reply> {
     this.#holdTimer = undefined;
   }
 
-  #run(requests: readonly PendingRequest<Row, Reply>[], epoch: number, deaths: number): void {
+  #run(
+    requests: readonly PendingRequest<Row, Reply>[],
+    epoch: number,
+    deaths: number,
+    isAhead = false,
+  ): void {
     this.#clearHold();
-    const batch = { requests, epoch, deaths, dispatchedMs: this.#clock.nowMs() };
+    const startedMs = isAhead ? undefined : this.#clock.nowMs();
+    const batch: Batch<Row, Reply> = { requests, epoch, deaths, startedMs };
     const rows = new Array<Row>(requests.length);
     for (let i = 0; i < requests.length; i += 1)
       rows[i] = (requests[i] as (typeof requests)[0]).row;
     this.#inFlight += 1;
-    this.#engine.run(rows, (outcome) => {
+    if (isAhead) this.#prefetched += 1;
+    const ended = (outcome: RunOutcome<Reply>): void => {
       const endedMs = this.#clock.nowMs();
       this.#inFlight -= 1;
+      if (batch.startedMs === undefined) this.#prefetched -= 1;
       this.#noteBusy(endedMs);
+      const call = { startedMs: batch.startedMs ?? endedMs, endedMs, rows: rows.length };
       try {
         if (outcome.kind === 'done') {
-          this.#account(batch, endedMs);
+          this.#account(batch, call);
           // The instance comes first: it would stand idle while replies are handed out.
           this.pump(true);
         }
       } finally {
         this.together(() => {
-          this.#end(batch, outcome, endedMs);
+          this.#end(batch, outcome, call);
         });
       }
+    };
+    this.#engine.run(rows, ended, () => {
+      if (batch.startedMs !== undefined) return;
+      batch.startedMs = this.#clock.nowMs();
+      this.#prefetched -= 1;
     });
     this.#noteBusy(this.#clock.nowMs());
   }
@@ -306,17 +309,16 @@ export class Dispatcher<Row, Reply> {
   }
 
   /** Tells of an answered batch, which may set off a change of the operating point. */
-  #account(batch: Batch<Row, Reply>, endedMs: number): void {
+  #account(batch: Batch<Row, Reply>, call: AnsweringCall): void {
     this.#corked(() => {
-      if (batch.epoch === this.#epoch) this.#expect(endedMs - batch.dispatchedMs);
-      this.#listener.onAnswered(batch, endedMs);
+      if (batch.epoch === this.#epoch) this.#expect(call.endedMs - call.startedMs);
+      this.#listener.onAnswered(batch, call);
     });
   }
 
-  #end(batch: Batch<Row, Reply>, outcome: RunOutcome<Reply>, endedMs: number): void {
+  #end(batch: Batch<Row, Reply>, outcome: RunOutcome<Reply>, call: AnsweringCall): void {
     const { requests } = batch;
     if (outcome.kind === 'done') {
-      const call = { dispatchedMs: batch.dispatchedMs, endedMs, rows: requests.length };
       for (let i = 0; i < requests.length; i += 1) {
         (requests[i] as (typeof requests)[0]).settle(null, outcome.replies.replyAt(i), call);
       }
@@ -329,8 +331,9 @@ export class Dispatcher<Row, Reply> {
 
   /** Puts the requests of a batch that lost its instance back; false when they had their chances. */
   #runAgain(batch: Batch<Row, Reply>): boolean {
-    const deaths = batch.deaths + 1;
-    const { requests, epoch } = batch;
+    const { requests, epoch, startedMs } = batch;
+    // One that waited had no part in its instance's death.
+    const deaths = batch.deaths + (startedMs === undefined ? 0 : 1);
     if (this.#hasGivenUp) return false;
     if (deaths < tolerableDeaths) {
       this.#again.push({ requests, epoch, deaths });

@@ -127,7 +127,7 @@ export class Measurement {
    * @param arrivalMs of row i of the call, for i in 0..rows-1
    */
   recordCall(
-    dispatchedMs: number,
+    startedMs: number,
     endedMs: number,
     rows: number,
     arrivalMs: (index: number) => number,
@@ -140,8 +140,8 @@ export class Measurement {
     }
     this.#calls += 1;
     this.#rows += rows;
-    this.#busyMs += endedMs - dispatchedMs;
-    this.#executionMs.push(endedMs - dispatchedMs);
+    this.#busyMs += endedMs - startedMs;
+    this.#executionMs.push(endedMs - startedMs);
     let slowestMs = 0;
     for (let i = 0; i < rows; i += 1) {
       const latencyMs = endedMs - arrivalMs(i);

@@ -31,6 +31,10 @@ export class ManualEngine<Row> implements Engine<Row, Row> {
     notes: ['nothing is limited'],
   };
   freeInstances = 0;
+  prefetchRoom = 0;
+  /** Calls that were handed over ahead of time; the next instance that ends its call begins the first. */
+  readonly waiting: ManualCall<Row>[] = [];
+  readonly #starts = new Map<ManualCall<Row>, () => void>();
   /** Calls that have not ended, oldest first. */
   readonly running: ManualCall<Row>[] = [];
   readonly asked: OperatingPoint[] = [];
@@ -56,12 +60,14 @@ export class ManualEngine<Row> implements Engine<Row, Row> {
     else end();
   }
 
-  run(rows: readonly Row[], done: (outcome: RunOutcome<Row>) => void): void {
-    if (this.freeInstances <= 0) throw new Error('no instance is free');
-    this.freeInstances -= 1;
+  run(rows: readonly Row[], done: (outcome: RunOutcome<Row>) => void, started?: () => void): void {
+    const isAhead = this.freeInstances <= 0;
+    if (isAhead && this.prefetchRoom <= 0) throw new Error('no instance is free');
     const end = (outcome: RunOutcome<Row>, survives: boolean): void => {
-      this.running.splice(this.running.indexOf(call), 1);
-      if (survives) this.freeInstances += 1;
+      const at = this.running.indexOf(call);
+      if (at < 0) this.waiting.splice(this.waiting.indexOf(call), 1);
+      else this.running.splice(at, 1);
+      if (survives) this.#endedOne();
       done(outcome);
     };
     const call: ManualCall<Row> = {
@@ -73,7 +79,25 @@ export class ManualEngine<Row> implements Engine<Row, Row> {
         end({ kind, error: new DnnScalerError('unavailable', message) }, kind === 'failed');
       },
     };
+    if (isAhead) {
+      this.prefetchRoom -= 1;
+      this.waiting.push(call);
+      this.#starts.set(call, started ?? (() => undefined));
+      return;
+    }
+    this.freeInstances -= 1;
     this.running.push(call);
+  }
+
+  #endedOne(): void {
+    const next = this.waiting.shift();
+    if (next === undefined) {
+      this.freeInstances += 1;
+      return;
+    }
+    this.running.push(next);
+    this.prefetchRoom += 1;
+    this.#starts.get(next)?.();
   }
 
   /** Brings lost instances back. */

@@ -28,6 +28,11 @@ export interface TrialOptions<Row, Reply> {
    * in all, in ms. By default it ends at once.
    */
   readonly steadyLimitMs?: number;
+  /**
+   * Batches for each instance that are outstanding besides the one that it runs, so that it never
+   * waits for rows; requests then wait for it. Default 0.
+   */
+  readonly queuedBatches?: number;
   readonly windows?: Partial<WindowPolicy>;
   readonly listener?: DeploymentListener;
   /** Told of each answer. */
@@ -176,7 +181,8 @@ export class Trial<Row, Reply> {
         this.#changes.push({ timeMs: nowMs - this.#startMs, point, tookMs });
         if (error !== null) this.#note(error.message);
         outer.onPoint?.(point, tookMs, error);
-        this.#loop.setOutstanding(point.batchSize * point.instances);
+        const { queuedBatches = 0 } = this.#options;
+        this.#loop.setOutstanding(point.batchSize * point.instances * (1 + queuedBatches));
       },
       onHealth: (health) => {
         if (health.message !== undefined) this.#note(health.message);

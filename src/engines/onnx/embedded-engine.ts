@@ -14,6 +14,7 @@ import { Pool } from './pool.ts';
 import type { InstanceStatus } from './roster.ts';
 import type { PoolTarget } from './pool-plan.ts';
 import type { ModelLayout } from './probe.ts';
+import { mostRuns } from './protocol.ts';
 import type { RunBatch, SessionConfig } from './protocol.ts';
 import { keepsKernelsOfAllSizes } from './providers.ts';
 import { startObstacle } from './start-obstacle.ts';
@@ -70,7 +71,7 @@ export class OnnxEngine implements Engine<Row, Row> {
     this.#options = options;
     this.#model = model;
     this.#watchdog = watchdog;
-    this.#buffers = new BufferPool(this.limits.maxInstances);
+    this.#buffers = new BufferPool(mostRuns * this.limits.maxInstances);
     this.#listsRows =
       options.isolation === 'process' && batchBytes(model.inputs, 1) >= leastListedBytes;
     const keepsSizes = keepsKernelsOfAllSizes(options.provider);
@@ -107,6 +108,10 @@ export class OnnxEngine implements Engine<Row, Row> {
     return this.#pool.freeInstances;
   }
 
+  get prefetchRoom(): number {
+    return this.#pool.prefetchRoom;
+  }
+
   /** The point in effect; while a change is under way, the one aimed at. */
   get point(): OperatingPoint {
     const { batchSize, instances, config } = this.#pool.target;
@@ -133,7 +138,7 @@ export class OnnxEngine implements Engine<Row, Row> {
     });
   }
 
-  run(rows: readonly Row[], done: (outcome: RunOutcome<Row>) => void): void {
+  run(rows: readonly Row[], done: (outcome: RunOutcome<Row>) => void, started?: () => void): void {
     const { maxBatchSize } = this.limits;
     if (rows.length < 1 || rows.length > maxBatchSize) {
       const error = invalidArgument('a batch', `must have 1 to ${maxBatchSize} rows`, rows.length);
@@ -149,7 +154,7 @@ export class OnnxEngine implements Engine<Row, Row> {
       done({ kind: 'failed', error: toDnnScalerError(thrown, 'invalid-argument') });
       return;
     }
-    this.#pool.run(batch, (outcome) => done(this.#repliesOf(outcome, size)));
+    this.#pool.run(batch, (outcome) => done(this.#repliesOf(outcome, size)), started);
   }
 
   /**

@@ -8,6 +8,7 @@ import type {
   RunBatch,
   SessionConfig,
 } from './protocol.ts';
+import { mostRuns } from './protocol.ts';
 import { loadError } from './runtime-errors.ts';
 import type { Watch, Watchdog } from './watchdog.ts';
 
@@ -22,6 +23,12 @@ export type InstanceOutcome =
 
 /** @param returned the input buffer, when it came back and may be used again */
 export type InstanceDone = (outcome: InstanceOutcome, returned: ArrayBuffer | undefined) => void;
+
+/** A batch that was handed over. */
+interface Run {
+  readonly done: InstanceDone;
+  readonly started: (() => void) | undefined;
+}
 
 /** What becomes of an instance apart from its runs. */
 export interface InstanceListener {
@@ -50,7 +57,7 @@ export interface InstanceOptions {
 /**
  * One copy of the model in a thread or process, seen from the engine: loads, runs one batch at a
  * time, and ends, each under a time limit. It is never ended while it loads or runs, unless it
- * passes its limit and is a process.
+ * passes its limit and is a process. While it runs a batch it may be given the next one.
  */
 export class Instance implements LinkListener {
   /** Whoever looks after the instance at the time. */
@@ -60,7 +67,8 @@ export class Instance implements LinkListener {
   #phase: 'loading' | 'ready' | 'running' | 'releasing' | 'hung' | 'ended' = 'loading';
   #retiring = false;
   #watch: Watch | undefined;
-  #done: InstanceDone | undefined;
+  /** What it holds: the first runs, another waits. */
+  readonly #runs: Run[] = [];
   /** Why it is about to end, when that is known before the link is gone. */
   #fault: DnnScalerError | undefined;
 
@@ -90,17 +98,22 @@ export class Instance implements LinkListener {
     return this.#phase === 'ended' || this.#phase === 'hung';
   }
 
-  /** Runs a batch; call only when loaded, not running, and not asked to retire. */
-  run(batch: RunBatch, done: InstanceDone): void {
-    if (this.#phase !== 'ready') {
+  /**
+   * Runs a batch, after the one that runs already, if any; call only when loaded, with fewer than
+   * `mostRuns` batches, and not asked to retire.
+   *
+   * @param started called when a batch that had to wait begins to run
+   */
+  run(batch: RunBatch, done: InstanceDone, started?: () => void): void {
+    const isIdle = this.#phase === 'ready';
+    if (!isIdle && !(this.#phase === 'running' && this.#runs.length < mostRuns)) {
       throw new DnnScalerError(
         'internal',
-        `a batch was given to an instance that is ${this.#phase}`,
+        `a batch was given to an instance that is ${this.#phase} and has ${this.#runs.length}`,
       );
     }
-    this.#phase = 'running';
-    this.#done = done;
-    this.#limit(this.#options.runLimitMs, 'a run');
+    this.#runs.push({ done, started });
+    if (isIdle) this.#begin();
     this.#link.post({ kind: 'run', tensors: batch.tensors }, batch);
   }
 
@@ -118,6 +131,7 @@ export class Instance implements LinkListener {
     const ended = this.#link.giveUp();
     this.#phase = ended ? 'releasing' : 'hung';
     this.#finish({ kind: 'timed-out', error });
+    this.#loseRuns(error);
     if (!ended) this.listener.onHung(error);
   }
 
@@ -140,20 +154,14 @@ export class Instance implements LinkListener {
       }
       case 'ran': {
         const { tensors } = message;
-        this.#becomeReady();
-        this.#finish({ kind: 'done', tensors, buffer: payload ?? new ArrayBuffer(0) }, returned);
+        this.#ran({ kind: 'done', tensors, buffer: payload ?? new ArrayBuffer(0) }, returned);
         break;
       }
-      case 'run-failed':
-        this.#becomeReady();
-        this.#finish(
-          {
-            kind: 'failed',
-            error: new DnnScalerError(message.code, `the model failed: ${message.message}`),
-          },
-          returned,
-        );
+      case 'run-failed': {
+        const error = new DnnScalerError(message.code, `the model failed: ${message.message}`);
+        this.#ran({ kind: 'failed', error }, returned);
         break;
+      }
       case 'released':
         break;
     }
@@ -170,7 +178,7 @@ export class Instance implements LinkListener {
         'unavailable',
         loading ? `an instance died while loading the model: ${how}` : `an instance died: ${how}`,
       );
-    this.#finish({ kind: 'instance-lost', error });
+    this.#loseRuns(error);
     this.listener.onEnded(expected ? undefined : error);
   }
 
@@ -198,9 +206,27 @@ export class Instance implements LinkListener {
     });
   }
 
+  #begin(): void {
+    this.#phase = 'running';
+    this.#limit(this.#options.runLimitMs, 'a run');
+  }
+
+  /** The first run has ended by itself. */
+  #ran(outcome: InstanceOutcome, returned: ArrayBuffer | undefined): void {
+    const next = this.#phase === 'running' ? this.#runs[1] : undefined;
+    if (next === undefined) this.#becomeReady();
+    else {
+      this.#begin();
+      next.started?.();
+    }
+    this.#finish(outcome, returned);
+  }
+
   #finish(outcome: InstanceOutcome, returned?: ArrayBuffer): void {
-    const done = this.#done;
-    this.#done = undefined;
-    done?.(outcome, returned);
+    this.#runs.shift()?.done(outcome, returned);
+  }
+
+  #loseRuns(error: DnnScalerError): void {
+    for (const { done } of this.#runs.splice(0)) done({ kind: 'instance-lost', error }, undefined);
   }
 }

@@ -2,7 +2,7 @@ import type { Clock, TimerHandle } from '../../clock.ts';
 import { DnnScalerError, toDnnScalerError } from '../../errors.ts';
 import type { EngineHealth } from '../engine.ts';
 import { Backoff } from './backoff.ts';
-import type { Instance, InstanceListener, InstanceOutcome } from './instance.ts';
+import type { Instance, InstanceDone, InstanceListener, InstanceOutcome } from './instance.ts';
 import { PoolHealth } from './pool-health.ts';
 import { nearestTarget, planPool } from './pool-plan.ts';
 import type { MemberState, PoolTarget } from './pool-plan.ts';
@@ -80,6 +80,11 @@ export class Pool {
     return this.#roster.free;
   }
 
+  /** Batches that could be given to busy instances; none during a change, which waits for their end. */
+  get prefetchRoom(): number {
+    return this.#steady && this.#phase === 'open' ? this.#roster.room : 0;
+  }
+
   get instances(): readonly InstanceStatus[] {
     return this.#roster.statuses;
   }
@@ -104,24 +109,31 @@ export class Pool {
     return fitting.length === 0 ? rows : Math.min(...fitting);
   }
 
-  /** Runs a batch on a free instance; call only while there is one. */
-  run(batch: RunBatch, done: (outcome: InstanceOutcome) => void): void {
-    const member = this.#roster.takeFree();
-    member.instance.run(batch, (outcome, returned) => {
+  /**
+   * Runs a batch on a free instance, else on the busy one that will be free first; call only while
+   * there is room.
+   *
+   * @param started called when a batch that had to wait begins to run
+   */
+  run(batch: RunBatch, done: (outcome: InstanceOutcome) => void, started?: () => void): void {
+    const member = this.#roster.take();
+    const ended: InstanceDone = (outcome, returned) => {
       if (returned !== undefined) this.#options.recycle(returned);
       if (isLoss(outcome)) {
         // It stays busy until it is told how it ended, so that nothing is started in its place yet.
+        this.#roster.lose(member);
         done(outcome);
         return;
       }
       if (outcome.kind === 'done' && member.id > this.#failedUpTo) this.#backoff.succeeded();
-      if (member.state === 'busy') this.#roster.setFree(member);
+      this.#roster.ended(member);
       // What is to be retired or warmed up must not be taken by whoever waits for this run's end.
       if (!this.#steady && this.#phase === 'open') this.#takeSteps();
       done(outcome);
       if (this.#steady) this.#tellCapacity();
       else this.#reconcile();
-    });
+    };
+    member.instance.run(batch, ended, started);
   }
 
   /** Moves to the target, or as near as can be; `done` comes when all of it is in effect. */
@@ -210,7 +222,7 @@ export class Pool {
       },
       onHung: (error) => {
         const { state } = member;
-        member.state = 'hung';
+        this.#roster.setHung(member);
         this.#lost(member, state, error);
       },
     });

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { letHeapGrow } from '../heap-growth.ts';
 import { entryFile } from './entry-file.ts';
 import { FrameReader, encodeFrameHead, framesFd } from './frames.ts';
+import { mostRuns } from './protocol.ts';
 import type { ToInstance } from './protocol.ts';
 import { serveInstance } from './serve-instance.ts';
 
@@ -15,13 +16,16 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 letHeapGrow();
 new Worker(entryFile('parent-watch'));
 
-/** Inputs of the batch at hand. One batch runs at a time, so the next one may overwrite it. */
-let inputs = new ArrayBuffer(0);
+/** Inputs of the batch that runs and of the one that waits: used in turn. */
+const inputs = new Array<ArrayBuffer>(mostRuns).fill(new ArrayBuffer(0));
+let turn = 0;
 
 const reader = new FrameReader<ToInstance>({
   allocate: (bytes) => {
-    if (inputs.byteLength < bytes) inputs = new ArrayBuffer(bytes);
-    return inputs;
+    if (bytes === 0) return new ArrayBuffer(0);
+    turn = (turn + 1) % mostRuns;
+    if ((inputs[turn] as ArrayBuffer).byteLength < bytes) inputs[turn] = new ArrayBuffer(bytes);
+    return inputs[turn] as ArrayBuffer;
   },
   onFrame: (message, payload) => receive(message, payload),
 });

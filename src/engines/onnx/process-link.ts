@@ -27,16 +27,16 @@ export function openProcessLink(
     windowsHide: true,
   });
   const socket = child.stdio[framesFd] as Duplex;
-  let inFlight: ArrayBuffer | undefined;
+  /** Buffers of the runs that have not been answered, in their order; undefined for pieces. */
+  const inFlight: (ArrayBuffer | undefined)[] = [];
   let lastWords = '';
   let gone = false;
 
   const reader = new FrameReader<FromInstance>({
     allocate: (bytes) => new ArrayBuffer(bytes),
     onFrame: (message, payload) => {
-      const returned = inFlight;
-      inFlight = undefined;
-      listener.onMessage(message, payload, returned);
+      const answersRun = message.kind === 'ran' || message.kind === 'run-failed';
+      listener.onMessage(message, payload, answersRun ? inFlight.shift() : undefined);
     },
   });
   const end = (how: string): void => {
@@ -64,7 +64,9 @@ export function openProcessLink(
     pid: child.pid,
     post(message, payload) {
       const bytes = payload?.usedBytes ?? 0;
-      inFlight = payload !== undefined && 'buffer' in payload ? payload.buffer : undefined;
+      if (message.kind === 'run') {
+        inFlight.push(payload !== undefined && 'buffer' in payload ? payload.buffer : undefined);
+      }
       socket.cork();
       socket.write(encodeFrameHead(message, bytes));
       for (const piece of piecesOf(payload)) socket.write(piece);

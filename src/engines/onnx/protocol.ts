@@ -55,6 +55,9 @@ export type BufferPayload = Pick<PackedBatch, 'buffer' | 'usedBytes'>;
 /** Bytes that travel with a message. */
 export type Payload = BufferPayload | Pick<ListedBatch, 'pieces' | 'usedBytes'>;
 
+/** Batches that an instance holds at most: the one that it runs, and one that waits. */
+export const mostRuns = 2;
+
 /** To an instance. Holds nothing that JSON cannot carry; buffers travel as the payload. */
 export type ToInstance =
   | { readonly kind: 'load'; readonly modelPath: string; readonly config: SessionConfig }

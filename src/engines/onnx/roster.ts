@@ -2,6 +2,7 @@ import { DnnScalerError } from '../../errors.ts';
 import type { Instance } from './instance.ts';
 import { isLive } from './pool-plan.ts';
 import type { MemberState } from './pool-plan.ts';
+import { mostRuns } from './protocol.ts';
 import type { SessionConfig } from './protocol.ts';
 
 /** What the pool needs of an instance. */
@@ -16,6 +17,8 @@ export interface Member {
   /** Batch sizes that it has run. */
   readonly warm: Set<number>;
   state: MemberState;
+  /** Batches that it was given and that have not ended; 0 unless it is busy, or retiring. */
+  runs: number;
   /** True from the time it first could take a batch. */
   serving: boolean;
 }
@@ -32,7 +35,9 @@ export interface InstanceStatus {
 export class Roster {
   readonly #members = new Set<Member>();
   /** The last to become free is the next to run: its caches are the warmest. */
-  #idle: Member[] = [];
+  readonly #idle: Member[] = [];
+  /** Those that are busy; the first began its run before the others. */
+  readonly #busy: Member[] = [];
   #lastId = 0;
 
   /** The identifier given out last; 0 before the first. */
@@ -42,6 +47,13 @@ export class Roster {
 
   get free(): number {
     return this.#idle.length;
+  }
+
+  /** Busy members that could be given their next batch. */
+  get room(): number {
+    let room = 0;
+    for (const { runs } of this.#busy) if (runs < mostRuns) room += 1;
+    return room;
   }
 
   get statuses(): readonly InstanceStatus[] {
@@ -68,6 +80,7 @@ export class Roster {
       config,
       warm: new Set(),
       state: 'loading',
+      runs: 0,
       serving: false,
     };
     this.#members.add(member);
@@ -75,7 +88,7 @@ export class Roster {
   }
 
   remove(member: Member): void {
-    this.#leaveIdle(member);
+    this.#leaveLists(member);
     this.#members.delete(member);
   }
 
@@ -97,33 +110,71 @@ export class Roster {
     }
   }
 
-  /** Batch sizes that the instance which runs next is warm for. */
+  /** Batch sizes that the instance which is given the next batch is warm for. */
   get nextWarm(): readonly number[] {
-    return [...(this.#idle.at(-1)?.warm ?? [])];
+    return [...(this.#next?.warm ?? [])];
   }
 
-  /** @throws DnnScalerError `internal` when none is free */
-  takeFree(): Member {
-    const member = this.#idle.pop();
-    if (member === undefined) throw new DnnScalerError('internal', 'no instance is free');
+  /**
+   * The instance for the next batch: a free one, else the busy one that will be free first.
+   *
+   * @throws DnnScalerError `internal` when none has room
+   */
+  take(): Member {
+    const member = this.#next;
+    if (member === undefined) throw new DnnScalerError('internal', 'no instance has room');
+    member.runs += 1;
+    if (member.state === 'busy') return member;
+    this.#idle.pop();
+    this.#busy.push(member);
     member.state = 'busy';
     return member;
   }
 
+  /** A run of this member has ended, and the member lives. */
+  ended(member: Member): void {
+    member.runs -= 1;
+    if (member.state !== 'busy') return;
+    this.#leaveLists(member);
+    if (member.runs === 0) this.setFree(member);
+    else this.#busy.push(member);
+  }
+
   setWarming(member: Member): void {
-    this.#leaveIdle(member);
+    this.#leaveLists(member);
     member.state = 'warming';
+  }
+
+  /** It is going down with what it runs: it is given nothing more, and what became of it comes next. */
+  lose(member: Member): void {
+    this.#leaveLists(member);
+  }
+
+  /** It has been given up, and is left to itself. */
+  setHung(member: Member): void {
+    this.#leaveLists(member);
+    member.state = 'hung';
   }
 
   /** Asks a member to go when what it is at is over; one that is going, or hangs, is left alone. */
   retire(member: Member): void {
     if (!isLive(member)) return;
-    this.#leaveIdle(member);
+    this.#leaveLists(member);
     member.state = 'retiring';
     member.instance.retire();
   }
 
-  #leaveIdle(member: Member): void {
-    this.#idle = this.#idle.filter((other) => other !== member);
+  get #next(): Member | undefined {
+    return this.#idle.at(-1) ?? this.#busy.find(({ runs }) => runs < mostRuns);
   }
+
+  #leaveLists(member: Member): void {
+    remove(this.#idle, member);
+    remove(this.#busy, member);
+  }
+}
+
+function remove(members: Member[], member: Member): void {
+  const index = members.indexOf(member);
+  if (index >= 0) members.splice(index, 1);
 }

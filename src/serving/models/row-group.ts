@@ -1,7 +1,7 @@
 import type { DnnScalerError } from '../../errors.ts';
 import type { Row } from '../../tensor/row.ts';
 import type { Deployment } from '../deployment.ts';
-import type { AnsweringCall, PendingRequest } from '../dispatcher.ts';
+import type { AnsweringCall, PendingRequest } from '../request.ts';
 
 /**
  * Called once: with the replies in the order of the rows and the call that ended last, or with the
@@ -13,7 +13,7 @@ export type GroupDone = (
   last: AnsweringCall,
 ) => void;
 
-const noCall: AnsweringCall = { dispatchedMs: 0, endedMs: 0, rows: 0 };
+const noCall: AnsweringCall = { startedMs: 0, endedMs: 0, rows: 0 };
 
 /** The rows of one request on their way through a deployment; they may travel in several batches. */
 export class RowGroup {

@@ -17,7 +17,7 @@ import type { WireTensor } from '../../oip/tensor.ts';
 import type { Slo } from '../../slo.ts';
 import type { Row } from '../../tensor/row.ts';
 import type { Deployment } from '../deployment.ts';
-import type { AnsweringCall } from '../dispatcher.ts';
+import type { AnsweringCall } from '../request.ts';
 import { configOf, describeModel } from './describe-model.ts';
 import { ImageQueue } from './image-queue.ts';
 import type { Decoding } from './image-queue.ts';
@@ -253,8 +253,8 @@ export class ServedModel {
     const times = {
       totalMs,
       inputMs: preparedMs - startMs,
-      queueMs: call.dispatchedMs - preparedMs,
-      inferMs: call.endedMs - call.dispatchedMs,
+      queueMs: call.startedMs - preparedMs,
+      inferMs: call.endedMs - call.startedMs,
       outputMs: clock.nowMs() - call.endedMs,
     };
     statistics.recordSuccess(times, rows, clock.timeOfDayMs());

@@ -1,5 +1,5 @@
 import type { ModelStatistics, StatisticDuration } from '../../oip/data-plane.ts';
-import type { AnsweringCall } from '../dispatcher.ts';
+import type { AnsweringCall } from '../request.ts';
 
 /** What one request took, in ms, by where it spent the time. */
 export interface RequestTimes {
@@ -59,11 +59,11 @@ export class StatisticsCounter {
     this.#lastMs = unixMs;
   }
 
-  recordCall({ rows, dispatchedMs, endedMs }: AnsweringCall): void {
+  recordCall({ rows, startedMs, endedMs }: AnsweringCall): void {
     this.#calls += 1;
     let calls = this.#callsBySize.get(rows);
     if (calls === undefined) this.#callsBySize.set(rows, (calls = new Duration()));
-    calls.add(endedMs - dispatchedMs);
+    calls.add(endedMs - startedMs);
   }
 
   report(name: string, version: string): ModelStatistics {

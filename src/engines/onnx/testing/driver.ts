@@ -39,9 +39,13 @@ export function applyTo(engine: TestEngine, point: OperatingPoint): Promise<Appl
   });
 }
 
-export function runOn(engine: TestEngine, rows: readonly Row[]): Promise<RunOutcome<Row>> {
+export function runOn(
+  engine: TestEngine,
+  rows: readonly Row[],
+  started?: () => void,
+): Promise<RunOutcome<Row>> {
   return new Promise((resolve) => {
-    engine.run(rows, resolve);
+    engine.run(rows, resolve, started);
   });
 }
 

@@ -5,6 +5,7 @@ import type { EngineHealth } from '../../engine.ts';
 import type { Instance, InstanceDone, InstanceListener, InstanceOutcome } from '../instance.ts';
 import { Pool } from '../pool.ts';
 import type { PoolTarget } from '../pool-plan.ts';
+import { mostRuns } from '../protocol.ts';
 import type { PackedBatch, RunBatch, SessionConfig } from '../protocol.ts';
 import type { PooledInstance } from '../roster.ts';
 
@@ -30,18 +31,25 @@ export class FakeInstance implements PooledInstance {
   phase: 'loading' | 'ready' | 'running' | 'ended' | 'hung' = 'loading';
   rows = 0;
   retiring = false;
-  #done: InstanceDone | undefined;
+  readonly #runs: { readonly done: InstanceDone; readonly started: (() => void) | undefined }[] =
+    [];
 
   constructor(config: SessionConfig, listener: InstanceListener) {
     this.config = config;
     this.listener = listener;
   }
 
-  run(batch: RunBatch, done: InstanceDone): void {
-    if (this.phase !== 'ready' || this.retiring) throw new Error(`it was run while ${this.phase}`);
+  /** Batches that it holds. */
+  get held(): number {
+    return this.#runs.length;
+  }
+
+  run(batch: RunBatch, done: InstanceDone, started?: () => void): void {
+    const hasRoom = this.phase === 'ready' || (this.phase === 'running' && this.held < mostRuns);
+    if (!hasRoom || this.retiring) throw new Error(`it was run while ${this.phase}`);
+    if (this.phase === 'ready') this.rows = batch.tensors[0]?.dims[0] ?? 0;
     this.phase = 'running';
-    this.rows = batch.tensors[0]?.dims[0] ?? 0;
-    this.#done = done;
+    this.#runs.push({ done, started });
   }
 
   retire(): void {
@@ -53,6 +61,7 @@ export class FakeInstance implements PooledInstance {
     if (this.phase === 'ended' || this.phase === 'hung') return;
     this.phase = 'hung';
     this.#finish({ kind: 'timed-out', error });
+    this.#lose(error);
     this.listener.onHung(error);
   }
 
@@ -62,8 +71,7 @@ export class FakeInstance implements PooledInstance {
       this.phase = 'ready';
       if (!this.retiring) this.listener.onLoaded({ inputs: [], outputs: [] });
     } else if (this.phase === 'running') {
-      this.phase = 'ready';
-      this.#finish(answer);
+      this.#ran(answer);
     } else if (this.phase === 'ready' && this.retiring) {
       this.phase = 'ended';
       this.listener.onEnded(undefined);
@@ -71,8 +79,7 @@ export class FakeInstance implements PooledInstance {
   }
 
   failRun(error: DnnScalerError): void {
-    this.phase = 'ready';
-    this.#finish({ kind: 'failed', error });
+    this.#ran({ kind: 'failed', error });
   }
 
   /** The run is over for whoever waits; the process is still being killed. */
@@ -82,14 +89,22 @@ export class FakeInstance implements PooledInstance {
 
   die(error: DnnScalerError): void {
     this.phase = 'ended';
-    this.#finish({ kind: 'instance-lost', error });
+    this.#lose(error);
     this.listener.onEnded(error);
   }
 
+  #ran(outcome: InstanceOutcome): void {
+    if (this.held > 1) this.#runs[1]?.started?.();
+    else this.phase = 'ready';
+    this.#finish(outcome);
+  }
+
   #finish(outcome: InstanceOutcome): void {
-    const done = this.#done;
-    this.#done = undefined;
-    done?.(outcome, undefined);
+    this.#runs.shift()?.done(outcome, undefined);
+  }
+
+  #lose(error: DnnScalerError): void {
+    for (const { done } of this.#runs.splice(0)) done({ kind: 'instance-lost', error }, undefined);
   }
 }
 
