@@ -1,4 +1,5 @@
 /** What a process instance executes. */
+import { readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { ConnectOpts, SocketConstructorOpts } from 'node:net';
 import { Worker } from 'node:worker_threads';
@@ -6,8 +7,9 @@ import { letHeapGrow } from '../heap-growth.ts';
 import { entryFile } from './entry-file.ts';
 import { FrameReader, encodeFrameHead, framesFd } from './frames.ts';
 import { mostRuns } from './protocol.ts';
-import type { ToInstance } from './protocol.ts';
+import type { StoredPayload, ToProcess } from './protocol.ts';
 import { serveInstance } from './serve-instance.ts';
+import { sharedFileFd } from './shared-file.ts';
 
 // Ctrl-C in a terminal reaches the whole process group, and so do the signals of many supervisors.
 // The engine drains its instances; one that died of the same signal would lose its batch.
@@ -20,15 +22,26 @@ new Worker(entryFile('parent-watch'));
 const inputs = new Array<ArrayBuffer>(mostRuns).fill(new ArrayBuffer(0));
 let turn = 0;
 
-const reader = new FrameReader<ToInstance>({
-  allocate: (bytes) => {
-    if (bytes === 0) return new ArrayBuffer(0);
-    turn = (turn + 1) % mostRuns;
-    if ((inputs[turn] as ArrayBuffer).byteLength < bytes) inputs[turn] = new ArrayBuffer(bytes);
-    return inputs[turn] as ArrayBuffer;
+const reader = new FrameReader<ToProcess>({
+  allocate: placeFor,
+  onFrame: ({ stored, ...message }, payload) => {
+    receive(message, stored === undefined ? payload : fetch(stored));
   },
-  onFrame: (message, payload) => receive(message, payload),
 });
+
+function placeFor(bytes: number): ArrayBuffer {
+  if (bytes === 0) return new ArrayBuffer(0);
+  turn = (turn + 1) % mostRuns;
+  if ((inputs[turn] as ArrayBuffer).byteLength < bytes) inputs[turn] = new ArrayBuffer(bytes);
+  return inputs[turn] as ArrayBuffer;
+}
+
+function fetch({ position, bytes }: StoredPayload): ArrayBuffer {
+  const place = placeFor(bytes);
+  const read = readSync(sharedFileFd, new Uint8Array(place), 0, bytes, position);
+  if (read !== bytes) throw new Error(`${read} of ${bytes} bytes of a batch could be read`);
+  return place;
+}
 
 // Node 20's types lack `onread` here, its sockets do not.
 const socketOptions: SocketConstructorOpts & ConnectOpts = {

@@ -2,16 +2,19 @@ import { spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { entryFile } from './entry-file.ts';
-import { FrameReader, encodeFrameHead, framesFd } from './frames.ts';
+import { FrameReader, framesFd } from './frames.ts';
 import type { Link, LinkListener } from './link.ts';
-import type { FromInstance, Payload } from './protocol.ts';
+import { Outbox } from './outbox.ts';
+import type { FromInstance } from './protocol.ts';
+import { SharedFile } from './shared-file.ts';
 
 /** How much of what an instance last said on standard error is kept to explain its end. */
 const keptStderrChars = 500;
 
 /**
  * Starts a process instance. Messages travel as frames on a socket pair: node's own IPC channel
- * takes about five times as long for a batch of images, most of it in this process.
+ * takes about five times as long for a batch of images, most of it in this process. Large payloads
+ * travel through a shared file, where there can be one.
  *
  * @param environment variables that it gets beside those of this process
  * @throws DnnScalerError `unavailable` when the entry point has not been built
@@ -20,13 +23,15 @@ export function openProcessLink(
   listener: LinkListener,
   environment: Readonly<Record<string, string>> = {},
 ): Link {
+  const file = SharedFile.open();
   const child = spawn(process.execPath, [fileURLToPath(entryFile('process-entry'))], {
     env: { ...process.env, ...environment },
     // Standard input is the leash of parent-watch.ts; standard output is not the child's to use.
-    stdio: ['overlapped', 'ignore', 'pipe', 'overlapped'],
+    stdio: ['overlapped', 'ignore', 'pipe', 'overlapped', file?.fd ?? 'ignore'],
     windowsHide: true,
   });
   const socket = child.stdio[framesFd] as Duplex;
+  const outbox = new Outbox(socket, file);
   /** Buffers of the runs that have not been answered, in their order; undefined for pieces. */
   const inFlight: (ArrayBuffer | undefined)[] = [];
   let lastWords = '';
@@ -42,6 +47,7 @@ export function openProcessLink(
   const end = (how: string): void => {
     if (gone) return;
     gone = true;
+    outbox.close();
     const words = withoutStack(lastWords);
     listener.onGone(words === '' ? how : `${how}, saying "${words}"`);
   };
@@ -63,26 +69,16 @@ export function openProcessLink(
   return {
     pid: child.pid,
     post(message, payload) {
-      const bytes = payload?.usedBytes ?? 0;
       if (message.kind === 'run') {
         inFlight.push(payload !== undefined && 'buffer' in payload ? payload.buffer : undefined);
       }
-      socket.cork();
-      socket.write(encodeFrameHead(message, bytes));
-      for (const piece of piecesOf(payload)) socket.write(piece);
-      socket.uncork();
+      outbox.post(message, payload);
     },
     giveUp() {
       child.kill('SIGKILL');
       return true;
     },
   };
-}
-
-function piecesOf(payload: Payload | undefined): readonly Uint8Array[] {
-  if (payload === undefined || payload.usedBytes === 0) return [];
-  if ('pieces' in payload) return payload.pieces;
-  return [new Uint8Array(payload.buffer, 0, payload.usedBytes)];
 }
 
 /** What a dying process said, as one line for people. */

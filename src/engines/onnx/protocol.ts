@@ -66,6 +66,15 @@ export type ToInstance =
   /** Comes when nothing runs; the instance frees its session, says so and ends. */
   | { readonly kind: 'release' };
 
+/** Where a payload lies in the file that a process shares with the engine, in bytes. */
+export interface StoredPayload {
+  readonly position: number;
+  readonly bytes: number;
+}
+
+/** A message as it goes to a process; the payload follows it on the stream unless it was stored. */
+export type ToProcess = ToInstance & { readonly stored?: StoredPayload };
+
 /** From an instance. */
 export type FromInstance =
   | { readonly kind: 'loaded'; readonly metadata: ModelMetadata }
