@@ -22,8 +22,20 @@ interface Ended {
   readonly stderr: string;
 }
 
-function start(...args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+interface Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+}
+
+function start(...args: string[]): Started {
+  return startWith({}, ...args);
+}
+
+function startWith(environment: NodeJS.ProcessEnv, ...args: string[]): Started {
+  const child = spawn(process.execPath, [cli, ...args], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -318,6 +330,20 @@ describe('dnnscaler doctor', () => {
     expect(report.machine.cores).toBeGreaterThanOrEqual(1);
     expect(report.images.works).toBe(true);
     expect(code).toBe(0);
+  });
+});
+
+describe('dnnscaler doctor, interrupted', () => {
+  it('leaves nothing behind', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'dnnscaler-cli-doctor-'));
+    const { child, ended } = startWith({ TMPDIR: folder }, 'doctor');
+    while (readdirSync(folder).length === 0) await sleep(5);
+    child.kill('SIGINT');
+    const { code, stderr } = await ended;
+    expect(stderr).toBe('interrupted\n');
+    expect(code).toBe(130);
+    expect(readdirSync(folder)).toEqual([]);
+    await rm(folder, { recursive: true });
   });
 });
 

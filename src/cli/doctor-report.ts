@@ -10,7 +10,7 @@ import type { NvidiaGpu } from '../engines/onnx/accelerator/nvidia.ts';
 import { tryProvider } from '../engines/onnx/provider-trial.ts';
 import { listProviders, providers } from '../engines/onnx/providers.ts';
 import type { Provider } from '../engines/onnx/providers.ts';
-import { toDnnScalerError } from '../errors.ts';
+import { DnnScalerError, toDnnScalerError } from '../errors.ts';
 import { Random } from '../random.ts';
 import type { Row } from '../tensor/row.ts';
 import { cacheDirectory } from '../zoo/cache.ts';
@@ -67,10 +67,13 @@ export interface DoctorOptions {
   /** How long loading and a run may take on each provider, in ms. */
   readonly limitMs: number;
   readonly onProgress: (what: string) => void;
+  /** Ends it early. */
+  readonly signal: AbortSignal;
 }
 
 /** Looks at this machine and tries what there is to try. */
-export async function examine({ limitMs, onProgress }: DoctorOptions): Promise<DoctorReport> {
+export async function examine(options: DoctorOptions): Promise<DoctorReport> {
+  const { onProgress } = options;
   onProgress('the machine');
   const gpus = (await listNvidiaGpus(thisHost)) ?? null;
   const machine = readMachine();
@@ -92,7 +95,7 @@ export async function examine({ limitMs, onProgress }: DoctorOptions): Promise<D
     },
     gpus,
     mps: mpsRuns(thisHost),
-    providers: await tryProviders(limitMs, onProgress),
+    providers: await tryProviders(options),
     images: await tryImages(),
     cache: await tryCache(cacheDirectory()),
   };
@@ -120,10 +123,11 @@ function readSystem(host: Host): DoctorReport['system'] {
   };
 }
 
-async function tryProviders(
-  limitMs: number,
-  onProgress: (what: string) => void,
-): Promise<readonly ProviderFinding[]> {
+async function tryProviders({
+  limitMs,
+  onProgress,
+  signal,
+}: DoctorOptions): Promise<readonly ProviderFinding[]> {
   let offered: readonly string[];
   try {
     offered = await listProviders();
@@ -141,7 +145,10 @@ async function tryProviders(
     for (const name of providers.filter((each) => offered.includes(each))) {
       onProgress(`provider ${name}`);
       const compared = expected === undefined ? {} : { expected };
-      const trial = await tryProvider({ provider: name, modelPath, row, limitMs, ...compared });
+      const trial = await orAborted(
+        tryProvider({ provider: name, modelPath, row, limitMs, ...compared }),
+        signal,
+      );
       if (trial.works) {
         if (name === 'cpu') expected = trial.reply;
         findings.push({ name, works: true, detail: 'ran a small model', runMs: trial.runMs });
@@ -151,6 +158,16 @@ async function tryProviders(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The trial's process ends with this one. */
+function orAborted<T>(trial: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(new DnnScalerError('cancelled', 'interrupted'));
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    trial.then(resolve, reject);
+  });
 }
 
 function trialRow(): Row {

@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import { examine } from './doctor-report.ts';
 import { doctorText } from './doctor-text.ts';
+import { errorExitCodes } from './exit-codes.ts';
+import { Interrupts } from './interrupt.ts';
 import { durationParser } from './options.ts';
 import { paintFor } from './style.ts';
 
@@ -43,13 +45,28 @@ async function doctor({ json, limit }: DoctorCliOptions): Promise<void> {
   const clear = (): void => {
     if (shows) stderr.write('\r\x1b[K');
   };
+  const stop = new AbortController();
+  const interrupts = new Interrupts();
+  interrupts.handle(() => stop.abort());
   const report = await examine({
     limitMs: limit,
+    signal: stop.signal,
     onProgress(what) {
       clear();
       if (shows) stderr.write(`looking at ${what} ...`);
     },
-  }).finally(clear);
+  })
+    .catch((error: unknown) => {
+      clear();
+      if (!stop.signal.aborted) throw error;
+      stderr.write('interrupted\n');
+      // The trial that was under way would keep this process until it ends.
+      process.exit(errorExitCodes.cancelled);
+    })
+    .finally(() => {
+      clear();
+      interrupts.dispose();
+    });
   const columns = stdout.isTTY ? stdout.columns : narrowColumns;
   stdout.write(
     json === true

@@ -1,7 +1,7 @@
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
 import { batchSizeBinds, describeStanding, standingOf } from './assessment.ts';
 import type { KnobReading } from './knob-memory.ts';
-import { KnobMemory, readingOf } from './knob-memory.ts';
+import { KnobMemory, typicalReadingOf } from './knob-memory.ts';
 import { towardsPeak } from './peak-search.ts';
 import type { Decision, Observation, Scaler } from './scaler.ts';
 import { Valuation } from './valuation.ts';
@@ -84,7 +84,7 @@ export class BatchingScaler implements Scaler {
     if (this.#asked > current) this.#memory.recordUnreachable(this.#asked);
     this.#asked = current;
     this.#valuation.learn(observation);
-    this.#memory.record(current, readingOf(observation));
+    this.#memory.record(current, typicalReadingOf(observation));
     const standing = standingOf(observation);
     if (standing === 'over') {
       const smaller = this.#smaller(current, limitMs);

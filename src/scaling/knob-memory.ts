@@ -18,6 +18,17 @@ export function readingOf(observation: Observation): KnobReading {
   };
 }
 
+/**
+ * The same with the throughput that there would be if every call took the median time. What pauses of
+ * the machine take from a window by chance is more than what close values of a knob differ by.
+ */
+export function typicalReadingOf(observation: Observation): KnobReading {
+  const { meanMs, p50Ms } = observation.executionLatency;
+  const reading = readingOf(observation);
+  const ratio = meanMs / p50Ms;
+  return ratio > 0 ? { ...reading, throughputPerS: reading.throughputPerS * ratio } : reading;
+}
+
 /** An engine call outside these multiples of the remembered one means that the machine's speed changed. */
 const slower = 1.25;
 const faster = 1 / slower;
