@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FrameReader } from './frames.ts';
 import { Outbox } from './outbox.ts';
-import type { ToProcess } from './protocol.ts';
+import type { Framed, ToInstance } from './protocol.ts';
 import { SharedFile } from './shared-file.ts';
 
 const kib = 1024;
@@ -25,7 +25,7 @@ interface Received {
 /** What arrives at the other end of the socket, read as a process would. */
 function listenTo(socket: PassThrough): Received[] {
   const received: Received[] = [];
-  const reader = new FrameReader<ToProcess>({
+  const reader = new FrameReader<Framed<ToInstance>>({
     allocate: (bytes) => new ArrayBuffer(bytes),
     onFrame: ({ stored }, payload) => {
       if (stored === undefined) {
@@ -58,7 +58,7 @@ describe('Outbox', () => {
   it('puts large payloads into the file, and keeps the order of all', async () => {
     const socket = new PassThrough({ highWaterMark: 2 ** 30 });
     const received = listenTo(socket);
-    const outbox = new Outbox(socket, file);
+    const outbox = new Outbox<ToInstance>(socket, file, 'engine');
     outbox.post(run, rowsOf([1, 2, 3], 1024 * kib)); // written by another thread
     outbox.post(run, rowsOf([4, 5], 64 * kib)); // written at once, and yet second
     outbox.post(run, rowsOf([6, 7], 1 * kib));
@@ -73,18 +73,23 @@ describe('Outbox', () => {
 
   it('leaves a payload alone until the next but one is put', async () => {
     const socket = new PassThrough({ highWaterMark: 2 ** 30 });
-    const stored: ToProcess['stored'][] = [];
-    const reader = new FrameReader<ToProcess>({
+    const stored: Framed<ToInstance>['stored'][] = [];
+    const reader = new FrameReader<Framed<ToInstance>>({
       allocate: (bytes) => new ArrayBuffer(bytes),
       onFrame: (message) => stored.push(message.stored),
     });
     socket.on('data', (chunk: Buffer) => reader.push(chunk));
-    const outbox = new Outbox(socket, file);
+    const outbox = new Outbox<ToInstance>(socket, file, 'engine');
     for (const value of [1, 2, 3]) outbox.post(run, rowsOf([value], 200 * kib));
-    await until(() => stored.length === 3);
-    const [first, second, third] = stored.map((place) => place?.position);
+    const back = new Outbox<ToInstance>(socket, file, 'instance');
+    for (const value of [4, 5]) back.post(run, rowsOf([value], 200 * kib));
+    await until(() => stored.length === 5);
+    const [first, second, third, ...others] = stored.map((place) => place?.position);
     expect(third).toBe(first);
-    expect(Math.abs((second as number) - (first as number))).toBeGreaterThan(2 ** 33);
+    const places = [first, second, ...others].toSorted((a, b) => Number(a) - Number(b)) as number[];
+    for (let i = 1; i < places.length; i += 1) {
+      expect((places[i] as number) - (places[i - 1] as number)).toBeGreaterThan(2 ** 33);
+    }
     outbox.close();
   });
 
@@ -94,7 +99,7 @@ describe('Outbox', () => {
     const path = join(folder, 'unwritable');
     writeFileSync(path, '');
     for (const bytes of [200 * kib, 1024 * kib]) {
-      const outbox = new Outbox(socket, new SharedFile(openSync(path, 'r')));
+      const outbox = new Outbox<ToInstance>(socket, new SharedFile(openSync(path, 'r')), 'engine');
       const before = received.length;
       outbox.post(run, rowsOf([1, 2, 3], bytes));
       outbox.post(run, rowsOf([4], 200 * kib));
@@ -105,16 +110,17 @@ describe('Outbox', () => {
       ]);
       outbox.close();
     }
-    new Outbox(socket, undefined).post(run, rowsOf([5], 200 * kib));
+    new Outbox<ToInstance>(socket, undefined, 'engine').post(run, rowsOf([5], 200 * kib));
     await until(() => received.length === 5);
     expect(received.slice(4).map(brief)).toEqual([`socket 5 5 ${200 * kib}`]);
   });
 
   it('lets what is being written end before the file goes', async () => {
     const socket = new PassThrough({ highWaterMark: 2 ** 30 });
-    const outbox = new Outbox(socket, file);
+    const outbox = new Outbox<ToInstance>(socket, file, 'engine');
     outbox.post(run, rowsOf([1, 2, 3, 4, 5, 6, 7, 8], 1024 * kib));
     outbox.close();
+    file.close();
     expect(() => readSync(file.fd, new Uint8Array(1), 0, 1, 0)).not.toThrow();
     await until(() => {
       try {

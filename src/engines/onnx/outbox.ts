@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { encodeFrameHead } from './frames.ts';
 import { mostRuns } from './protocol.ts';
-import type { Payload, StoredPayload, ToInstance } from './protocol.ts';
+import type { Framed, Payload, StoredPayload } from './protocol.ts';
 import type { SharedFile } from './shared-file.ts';
 
 /** Payloads from this size do not fit into a socket's buffer. */
@@ -9,32 +9,37 @@ const leastStoredBytes = 128 * 1024;
 /** Where the place for the next payload begins. Only what is written takes memory. */
 const placeBytes = 2 ** 36;
 
-interface Outgoing {
-  readonly message: ToInstance;
+interface Outgoing<Message> {
+  readonly message: Message;
   readonly pieces: readonly Uint8Array[];
   readonly bytes: number;
-  /** Where its payload lies, once it has been put there; undefined while it is being put. */
+  /** Where its payload lies, once it has been put there. */
   state: StoredPayload | 'on its way' | 'by socket';
 }
 
 /**
- * Messages to one process, in order: large payloads through a shared file, all else on the socket.
- * No more than `mostRuns` payloads may be under way, so that each has a place of its own.
+ * Messages from one process to another, in order: large payloads through a shared file, all else on
+ * the socket. No more than `mostRuns` payloads may be under way, so that each has a place of its own.
  */
-export class Outbox {
+export class Outbox<Message extends object> {
   readonly #socket: Writable;
+  readonly #firstPlace: number;
   #file: SharedFile | undefined;
   #turn = 0;
-  readonly #waiting: Outgoing[] = [];
+  readonly #waiting: Outgoing<Message>[] = [];
 
-  /** @param file absent where memory cannot be shared: everything goes on the socket then */
-  constructor(socket: Writable, file: SharedFile | undefined) {
+  /**
+   * @param file absent where memory cannot be shared: everything goes on the socket then
+   * @param end each writes to places of its own
+   */
+  constructor(socket: Writable, file: SharedFile | undefined, end: 'engine' | 'instance') {
     this.#socket = socket;
     this.#file = file;
+    this.#firstPlace = end === 'engine' ? 0 : mostRuns;
   }
 
-  post(message: ToInstance, payload: Payload | undefined): void {
-    const outgoing: Outgoing = {
+  post(message: Message, payload: Payload | undefined): void {
+    const outgoing: Outgoing<Message> = {
       message,
       pieces: piecesOf(payload),
       bytes: payload?.usedBytes ?? 0,
@@ -47,28 +52,22 @@ export class Outbox {
     this.#flush();
   }
 
-  /** The process has ended. */
+  /** The other process has ended: what waits is not sent. */
   close(): void {
     this.#waiting.length = 0;
-    this.#forgoFile();
   }
 
-  #store(outgoing: Outgoing, file: SharedFile): void {
+  #store(outgoing: Outgoing<Message>, file: SharedFile): void {
     const { pieces, bytes } = outgoing;
     this.#turn = (this.#turn + 1) % mostRuns;
-    const position = this.#turn * placeBytes;
+    const place = { position: (this.#firstPlace + this.#turn) * placeBytes, bytes };
     outgoing.state = 'on its way';
-    file.write(pieces, bytes, position, (isWritten) => {
-      outgoing.state = isWritten ? { position, bytes } : 'by socket';
+    file.write(pieces, place, (isWritten) => {
+      outgoing.state = isWritten ? place : 'by socket';
       // There is no room for it, as in a container with a small file system of this kind.
-      if (!isWritten) this.#forgoFile();
+      if (!isWritten) this.#file = undefined;
       this.#flush();
     });
-  }
-
-  #forgoFile(): void {
-    this.#file?.close();
-    this.#file = undefined;
   }
 
   #flush(): void {
@@ -79,9 +78,10 @@ export class Outbox {
     }
   }
 
-  #send({ message, pieces, bytes, state }: Outgoing): void {
+  #send({ message, pieces, bytes, state }: Outgoing<Message>): void {
     if (typeof state === 'object') {
-      this.#socket.write(encodeFrameHead({ ...message, stored: state }, 0));
+      const framed: Framed<Message> = { ...message, stored: state };
+      this.#socket.write(encodeFrameHead(framed, 0));
       return;
     }
     this.#socket.cork();

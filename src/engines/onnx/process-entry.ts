@@ -1,15 +1,15 @@
 /** What a process instance executes. */
-import { readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { ConnectOpts, SocketConstructorOpts } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { letHeapGrow } from '../heap-growth.ts';
 import { entryFile } from './entry-file.ts';
-import { FrameReader, encodeFrameHead, framesFd } from './frames.ts';
+import { FrameReader, framesFd } from './frames.ts';
+import { Outbox } from './outbox.ts';
 import { mostRuns } from './protocol.ts';
-import type { StoredPayload, ToProcess } from './protocol.ts';
+import type { Framed, FromInstance, StoredPayload, ToInstance } from './protocol.ts';
 import { serveInstance } from './serve-instance.ts';
-import { sharedFileFd } from './shared-file.ts';
+import { SharedFile, sharedFileFd, sharesFile } from './shared-file.ts';
 
 // Ctrl-C in a terminal reaches the whole process group, and so do the signals of many supervisors.
 // The engine drains its instances; one that died of the same signal would lose its batch.
@@ -18,11 +18,17 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 letHeapGrow();
 new Worker(entryFile('parent-watch'));
 
+/** Everything is written at once: another thread would be no faster, as this one waits for it. */
+const file =
+  process.argv[2] === sharesFile
+    ? new SharedFile(sharedFileFd, Number.POSITIVE_INFINITY)
+    : undefined;
+
 /** Inputs of the batch that runs and of the one that waits: used in turn. */
 const inputs = new Array<ArrayBuffer>(mostRuns).fill(new ArrayBuffer(0));
 let turn = 0;
 
-const reader = new FrameReader<ToProcess>({
+const reader = new FrameReader<Framed<ToInstance>>({
   allocate: placeFor,
   onFrame: ({ stored, ...message }, payload) => {
     receive(message, stored === undefined ? payload : fetch(stored));
@@ -36,10 +42,9 @@ function placeFor(bytes: number): ArrayBuffer {
   return inputs[turn] as ArrayBuffer;
 }
 
-function fetch({ position, bytes }: StoredPayload): ArrayBuffer {
-  const place = placeFor(bytes);
-  const read = readSync(sharedFileFd, new Uint8Array(place), 0, bytes, position);
-  if (read !== bytes) throw new Error(`${read} of ${bytes} bytes of a batch could be read`);
+function fetch(stored: StoredPayload): ArrayBuffer {
+  const place = placeFor(stored.bytes);
+  file?.read(stored, place);
   return place;
 }
 
@@ -60,14 +65,15 @@ const socket = new Socket(socketOptions);
 // The engine is gone; there is nobody left to tell.
 socket.on('error', () => process.exit(1));
 
+const outbox = new Outbox<FromInstance>(socket, file, 'instance');
 const receive = serveInstance({
   post(message, payload) {
-    const bytes = payload?.usedBytes ?? 0;
-    socket.cork();
-    socket.write(encodeFrameHead(message, bytes));
-    if (payload !== undefined && bytes > 0) socket.write(new Uint8Array(payload.buffer, 0, bytes));
-    socket.uncork();
+    outbox.post(message, payload);
   },
+  flushed: () =>
+    socket.writableLength === 0
+      ? undefined
+      : new Promise<void>((resolve) => void socket.write('', () => resolve())),
   end: () => socket.end(() => process.exit(0)),
 });
 

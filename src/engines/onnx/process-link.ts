@@ -5,8 +5,8 @@ import { entryFile } from './entry-file.ts';
 import { FrameReader, framesFd } from './frames.ts';
 import type { Link, LinkListener } from './link.ts';
 import { Outbox } from './outbox.ts';
-import type { FromInstance } from './protocol.ts';
-import { SharedFile } from './shared-file.ts';
+import type { Framed, FromInstance, StoredPayload, ToInstance } from './protocol.ts';
+import { SharedFile, sharesFile } from './shared-file.ts';
 
 /** How much of what an instance last said on standard error is kept to explain its end. */
 const keptStderrChars = 500;
@@ -24,22 +24,29 @@ export function openProcessLink(
   environment: Readonly<Record<string, string>> = {},
 ): Link {
   const file = SharedFile.open();
-  const child = spawn(process.execPath, [fileURLToPath(entryFile('process-entry'))], {
+  const entry = [fileURLToPath(entryFile('process-entry'))];
+  const child = spawn(process.execPath, file === undefined ? entry : [...entry, sharesFile], {
     env: { ...process.env, ...environment },
     // Standard input is the leash of parent-watch.ts; standard output is not the child's to use.
     stdio: ['overlapped', 'ignore', 'pipe', 'overlapped', file?.fd ?? 'ignore'],
     windowsHide: true,
   });
   const socket = child.stdio[framesFd] as Duplex;
-  const outbox = new Outbox(socket, file);
+  const outbox = new Outbox<ToInstance>(socket, file, 'engine');
   /** Buffers of the runs that have not been answered, in their order; undefined for pieces. */
   const inFlight: (ArrayBuffer | undefined)[] = [];
   let lastWords = '';
   let gone = false;
 
-  const reader = new FrameReader<FromInstance>({
+  const fetch = (stored: StoredPayload): ArrayBuffer => {
+    const place = new ArrayBuffer(stored.bytes);
+    file?.read(stored, place);
+    return place;
+  };
+  const reader = new FrameReader<Framed<FromInstance>>({
     allocate: (bytes) => new ArrayBuffer(bytes),
-    onFrame: (message, payload) => {
+    onFrame: ({ stored, ...message }, followed) => {
+      const payload = stored === undefined ? followed : fetch(stored);
       const answersRun = message.kind === 'ran' || message.kind === 'run-failed';
       listener.onMessage(message, payload, answersRun ? inFlight.shift() : undefined);
     },
@@ -48,6 +55,7 @@ export function openProcessLink(
     if (gone) return;
     gone = true;
     outbox.close();
+    file?.close();
     const words = withoutStack(lastWords);
     listener.onGone(words === '' ? how : `${how}, saying "${words}"`);
   };

@@ -72,8 +72,8 @@ export interface StoredPayload {
   readonly bytes: number;
 }
 
-/** A message as it goes to a process; the payload follows it on the stream unless it was stored. */
-export type ToProcess = ToInstance & { readonly stored?: StoredPayload };
+/** A message as it travels between processes; its payload follows it unless it was stored. */
+export type Framed<Message> = Message & { readonly stored?: StoredPayload };
 
 /** From an instance. */
 export type FromInstance =

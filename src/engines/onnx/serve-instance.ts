@@ -12,6 +12,8 @@ import { Runner } from './runner.ts';
 export interface Port {
   /** @param returned the input buffer of the run being answered, which its owner may use again */
   post(message: FromInstance, payload?: BufferPayload, returned?: ArrayBuffer): void;
+  /** Resolves when what was posted needs this thread no more, which a run would hold. */
+  flushed(): Promise<void> | undefined;
   /** Ends the instance; nothing is posted after it. */
   end(): void;
 }
@@ -24,6 +26,7 @@ export function serveInstance(
   port: Port,
 ): (message: ToInstance, payload: ArrayBuffer | undefined) => void {
   let runner: Runner | undefined;
+  let lastRun = Promise.resolve();
 
   async function load(modelPath: string, config: SessionConfig): Promise<void> {
     try {
@@ -45,6 +48,7 @@ export function serveInstance(
       const message = runtimeMessage(thrown);
       port.post({ kind: 'run-failed', code: runErrorCode(message), message }, undefined, input);
     }
+    await port.flushed();
   }
 
   async function release(): Promise<void> {
@@ -59,7 +63,7 @@ export function serveInstance(
         void load(message.modelPath, message.config);
         break;
       case 'run':
-        void run(message.tensors, payload ?? new ArrayBuffer(0));
+        lastRun = lastRun.then(() => run(message.tensors, payload ?? new ArrayBuffer(0)));
         break;
       case 'release':
         void release();

@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, openSync, unlinkSync, writev, writevSync } from 'node:fs';
+import { closeSync, openSync, readSync, unlinkSync, writev, writevSync } from 'node:fs';
+import type { StoredPayload } from './protocol.ts';
 
 /** The file descriptor, in the process of an instance, of the file that it shares with the engine. */
 export const sharedFileFd = 4;
+
+/** The argument that tells a process that it has such a file. */
+export const sharesFile = 'shares-file';
 
 /** A file system that is memory, on Linux. */
 const memoryFolder = '/dev/shm';
@@ -11,19 +15,24 @@ const memoryFolder = '/dev/shm';
 const mostAtOnce = 2 ** 20;
 
 /**
- * Memory that this process writes and another, which inherits the descriptor, reads: a file without
- * a name, in a file system that is memory. A batch of some hundred kilobytes does not fit into a
- * socket's buffer, so both ends take turns until it is through; here it is written in one go, large ones
- * by a thread of the runtime's. It goes with the last process that has it open.
+ * Memory that the engine and the process of an instance, which inherits the descriptor, write and read:
+ * a file without a name, in a file system that is memory. A batch of some hundred kilobytes does not
+ * fit into a socket's buffer, so both ends take turns until it is through; here it is written in one go.
+ * The file goes with the last process that has it open.
  */
 export class SharedFile {
   readonly fd: number;
+  readonly #mostAtOnce: number;
   #writing = 0;
   #closed = false;
 
-  /** @param fd of a file opened for reading and writing; it is closed with this */
-  constructor(fd: number) {
+  /**
+   * @param fd of a file opened for reading and writing; it is closed with this
+   * @param most bytes written at once; a thread of the runtime's writes what is more
+   */
+  constructor(fd: number, most = mostAtOnce) {
     this.fd = fd;
+    this.#mostAtOnce = most;
   }
 
   /** Undefined where there is no such file system, or no room for another file. */
@@ -46,11 +55,10 @@ export class SharedFile {
    */
   write(
     pieces: readonly Uint8Array[],
-    bytes: number,
-    position: number,
+    { position, bytes }: StoredPayload,
     done: (isWritten: boolean) => void,
   ): void {
-    if (bytes <= mostAtOnce) {
+    if (bytes <= this.#mostAtOnce) {
       done(this.#writeAtOnce(pieces, position) === bytes);
       return;
     }
@@ -60,6 +68,16 @@ export class SharedFile {
       if (this.#closed) this.close();
       done(error === null && written === bytes);
     });
+  }
+
+  /**
+   * Reads a payload into the start of a buffer.
+   *
+   * @throws Error when less is there
+   */
+  read({ position, bytes }: StoredPayload, place: ArrayBuffer): void {
+    const read = readSync(this.fd, new Uint8Array(place), 0, bytes, position);
+    if (read !== bytes) throw new Error(`${read} of ${bytes} bytes of a payload could be read`);
   }
 
   /** Frees it, once what is being written has been. */

@@ -24,6 +24,7 @@ const receive = serveInstance({
     const buffers = [payload?.buffer, returned].filter((buffer) => buffer !== undefined);
     port.postMessage({ message, payload: payload?.buffer, returned }, buffers);
   },
+  flushed: () => undefined,
   end: () => port.close(),
 });
 
