@@ -5,6 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { pointsOf, withNetwork } from './network-at-points.mjs';
 
 const help = `node bench/gpu/sharing.mjs [options]
 
@@ -43,45 +44,16 @@ else if (values.way === undefined) {
 }
 
 async function measure(way, how) {
-  const { systemClock } = await import('../../dist/clock.js');
-  const { letHeapGrow } = await import('../../dist/engines/heap-growth.js');
-  const { openOnnxEngine } = await import('../../dist/engines/onnx/index.js');
-  const { Random } = await import('../../dist/random.js');
-  const { runSweep } = await import('../../dist/serving/index.js');
-  const { syntheticSource } = await import('../../dist/workload/row-source.js');
-  const { cachedModel } = await import('../../dist/zoo/cache.js');
-  const { findNetwork } = await import('../../dist/zoo/registry.js');
-  letHeapGrow();
-  const network = findNetwork(values.network);
-  const random = new Random(1);
-  const rows = Array.from({ length: 16 }, () => network.makeRow(random));
-  const points = values.points.split(' ').map((text) => {
-    const [batchSize, instances] = text.split(',').map(Number);
-    return { batchSize, instances };
-  });
-  const engine = await openOnnxEngine({
-    modelPath: await cachedModel(values.network),
-    provider: values.provider,
-    sampleRow: rows[0],
-    maxInstances: Math.max(...points.map(({ instances }) => instances)),
-    ...how,
-  });
-  for (const note of engine.limits.notes) process.stdout.write(`${way}: ${note}\n`);
-  try {
+  const { network, provider } = values;
+  const points = pointsOf(values.points);
+  await withNetwork({ network, provider, points, ...how }, async (engine, measureAt) => {
+    for (const note of engine.limits.notes) process.stdout.write(`${way}: ${note}\n`);
     for (const point of points) {
-      const [seen] = await runSweep({
-        engine,
-        source: syntheticSource((index) => rows[index % rows.length]),
-        clock: systemClock,
-        points: [point],
-        pointMs: 1000 * Number(values.point),
-      });
+      const seen = await measureAt(point, { pointMs: 1000 * Number(values.point) });
       const { batchSize, instances } = seen.point;
       process.stdout.write(
-        `${way}: ${values.network} (${batchSize},${instances}) ${seen.throughputPerS.toFixed(0)}/s, p95 ${seen.requestLatency.p95Ms.toFixed(2)} ms\n`,
+        `${way}: ${network} (${batchSize},${instances}) ${seen.throughputPerS.toFixed(0)}/s, p95 ${seen.requestLatency.p95Ms.toFixed(2)} ms\n`,
       );
     }
-  } finally {
-    await engine.close();
-  }
+  });
 }
