@@ -73,16 +73,16 @@ export interface DoctorOptions {
 
 /** Looks at this machine and tries what there is to try. */
 export async function examine(options: DoctorOptions): Promise<DoctorReport> {
-  const { onProgress } = options;
+  const { onProgress, signal } = options;
   onProgress('the machine');
-  const gpus = (await listNvidiaGpus(thisHost)) ?? null;
+  const gpus = (await orAborted(() => listNvidiaGpus(thisHost), signal)) ?? null;
   const machine = readMachine();
   return {
     versions: {
       dnnscaler: packageVersion(),
       node: process.versions.node,
       onnxruntimeNode: versionOf('onnxruntime-node'),
-      npm: (await thisHost.output('npm', ['--version']))?.trim() ?? null,
+      npm: (await orAborted(npmVersion, signal)) ?? null,
     },
     system: readSystem(thisHost),
     machine: {
@@ -96,9 +96,13 @@ export async function examine(options: DoctorOptions): Promise<DoctorReport> {
     gpus,
     mps: mpsRuns(thisHost),
     providers: await tryProviders(options),
-    images: await tryImages(),
-    cache: await tryCache(cacheDirectory()),
+    images: await orAborted(tryImages, signal),
+    cache: await orAborted(() => tryCache(cacheDirectory()), signal),
   };
+}
+
+async function npmVersion(): Promise<string | undefined> {
+  return (await thisHost.output('npm', ['--version']))?.trim();
 }
 
 function versionOf(name: string): string {
@@ -146,7 +150,7 @@ async function tryProviders({
       onProgress(`provider ${name}`);
       const compared = expected === undefined ? {} : { expected };
       const trial = await orAborted(
-        tryProvider({ provider: name, modelPath, row, limitMs, ...compared }),
+        () => tryProvider({ provider: name, modelPath, row, limitMs, ...compared }),
         signal,
       );
       if (trial.works) {
@@ -160,13 +164,18 @@ async function tryProviders({
   }
 }
 
-/** The trial's process ends with this one. */
-function orAborted<T>(trial: Promise<T>, signal: AbortSignal): Promise<T> {
+/** A step, left where it is when the signal comes: its processes end with this one. */
+function orAborted<T>(step: () => Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(new DnnScalerError('cancelled', 'interrupted'));
-    if (signal.aborted) abort();
+    if (signal.aborted) {
+      abort();
+      return;
+    }
     signal.addEventListener('abort', abort, { once: true });
-    trial.then(resolve, reject);
+    step()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', abort));
   });
 }
 

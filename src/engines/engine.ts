@@ -31,7 +31,12 @@ export interface BatchReplies<Reply> {
  * - `timed-out`: the call passed its limit and will not be awaited; running it again may hang again.
  */
 export type RunOutcome<Reply> =
-  | { readonly kind: 'done'; readonly replies: BatchReplies<Reply> }
+  | {
+      readonly kind: 'done';
+      readonly replies: BatchReplies<Reply>;
+      /** What the run itself took, in ms, where the engine knows. */
+      readonly runMs?: number;
+    }
   | { readonly kind: 'failed' | 'instance-lost' | 'timed-out'; readonly error: DnnScalerError };
 
 /**

@@ -162,7 +162,7 @@ export interface DataPlane {
    * Answers one request by calling `done` exactly once, perhaps before it returns. The data of
    * `request` must not change until then.
    *
-   * @returns call it when the client has gone: rows that have not begun to run are dropped and
+   * @returns call it when the client has gone: rows that are not with an instance yet are dropped and
    *   `done` gets `cancelled`; after `done` it does nothing
    */
   infer(request: InferRequest, context: RequestContext, done: InferDone): () => void;

@@ -20,13 +20,15 @@ export function readingOf(observation: Observation): KnobReading {
 
 /**
  * The same with the throughput that there would be if every call took the median time. What pauses of
- * the machine take from a window by chance is more than what close values of a knob differ by.
+ * the machine take from a window by chance is more than what close values of a knob differ by. A mean
+ * further from the median than pauses explain is left with that much.
  */
 export function typicalReadingOf(observation: Observation): KnobReading {
   const { meanMs, p50Ms } = observation.executionLatency;
   const reading = readingOf(observation);
-  const ratio = meanMs / p50Ms;
-  return ratio > 0 ? { ...reading, throughputPerS: reading.throughputPerS * ratio } : reading;
+  if (!(meanMs > 0)) return reading;
+  const ratio = Math.min(slower, Math.max(faster, meanMs / p50Ms));
+  return { ...reading, throughputPerS: reading.throughputPerS * ratio };
 }
 
 /** An engine call outside these multiples of the remembered one means that the machine's speed changed. */

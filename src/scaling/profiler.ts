@@ -1,7 +1,7 @@
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
 import { formatPerS } from '../units.ts';
 import type { KnobReading } from './knob-memory.ts';
-import { readingOf } from './knob-memory.ts';
+import { readingOf, typicalReadingOf } from './knob-memory.ts';
 import { probedInstances } from './multi-tenancy.ts';
 import type { Approach, Observation, ProfileReport } from './scaler.ts';
 import { Valuation } from './valuation.ts';
@@ -24,7 +24,7 @@ export class Profiler {
   readonly points: readonly OperatingPoint[];
   readonly #base: OperatingPoint;
   readonly #valuation: Valuation;
-  readonly #probes: { point: OperatingPoint; reading: KnobReading }[] = [];
+  readonly #probes: { point: OperatingPoint; reading: KnobReading; typical: KnobReading }[] = [];
 
   /** @param valuation what is to be raised; default throughput. It learns what is recorded */
   constructor(limits: KnobLimits, valuation = new Valuation()) {
@@ -48,7 +48,9 @@ export class Profiler {
   /** Takes in what was measured at the point last asked for. */
   record(observation: Observation): void {
     this.#valuation.learn(observation);
-    this.#probes.push({ point: observation.point, reading: readingOf(observation) });
+    const { point } = observation;
+    const reading = readingOf(observation);
+    this.#probes.push({ point, reading, typical: typicalReadingOf(observation) });
   }
 
   /** What was found; call once `next()` is undefined. */
@@ -90,8 +92,10 @@ export class Profiler {
   readings(knob: 'batchSize' | 'instances'): Map<number, KnobReading> {
     const other = knob === 'batchSize' ? 'instances' : 'batchSize';
     const readings = new Map<number, KnobReading>();
-    for (const { point, reading } of this.#probes) {
-      if (point[other] === this.#base[other]) readings.set(point[knob], reading);
+    for (const { point, reading, typical } of this.#probes) {
+      if (point[other] !== this.#base[other]) continue;
+      // As the knob's own scaler reads.
+      readings.set(point[knob], knob === 'batchSize' ? typical : reading);
     }
     return readings;
   }

@@ -181,7 +181,10 @@ export class Deployment<Row = unknown, Reply = unknown> {
     this.#dispatcher.together(act);
   }
 
-  /** Withdraws a row that has not begun to run: its `settle` gets `cancelled`. */
+  /**
+   * Withdraws a row that waits: its `settle` gets `cancelled`. One that runs, or waits at an instance
+   * already, is left to end.
+   */
   cancel(request: PendingRequest<Row, Reply>): void {
     this.#dispatcher.cancel(request);
   }

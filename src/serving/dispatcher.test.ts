@@ -1,66 +1,22 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { DnnScalerError } from '../errors.ts';
 import { DnnScalerError as ErrorOfOurs } from '../errors.ts';
-import { VirtualClock } from '../simulator/virtual-clock.ts';
 import { Dispatcher } from './dispatcher.ts';
-import type { Batch } from './request.ts';
+import { DispatcherBench } from './testing/dispatcher-bench.ts';
+import type { WatchedClock } from './testing/dispatcher-bench.ts';
 import { ManualEngine } from './test-support.ts';
 
-/** Counts timers that were set and not cleared or fired. */
-class WatchedClock extends VirtualClock {
-  pending = 0;
-  set = 0;
-
-  override setTimer(delayMs: number, fire: () => void) {
-    this.pending += 1;
-    this.set += 1;
-    return super.setTimer(delayMs, () => {
-      this.pending -= 1;
-      fire();
-    });
-  }
-
-  override clearTimer(timer: unknown): void {
-    if ((timer as { fire?: unknown } | undefined)?.fire !== undefined) this.pending -= 1;
-    super.clearTimer(timer);
-  }
-}
-
+let bench: DispatcherBench;
 let clock: WatchedClock;
 let engine: ManualEngine<number>;
 let dispatcher: Dispatcher<number, number>;
-let answeredBatches: Batch<number, number>[];
-let failedBatches: Batch<number, number>[];
-/** What became of each row, in the order in which they were settled. */
-let settled: { row: number; reply: number | undefined; error: DnnScalerError | null }[];
 
-function start(batchSize: number, instances: number, sloLimitMs = 100): void {
-  clock = new WatchedClock();
-  engine = new ManualEngine<number>();
-  engine.freeInstances = instances;
-  answeredBatches = [];
-  failedBatches = [];
-  settled = [];
-  dispatcher = new Dispatcher(engine, clock, sloLimitMs, {
-    onAnswered: (batch) => answeredBatches.push(batch),
-    onFailed: (batch) => failedBatches.push(batch),
-  });
-  engine.listen({
-    onCapacity: () => {
-      dispatcher.pump();
-    },
-    onHealth: () => undefined,
-  });
-  dispatcher.setBatchSize(batchSize);
+function start(batchSize: number, instances: number, sloLimitMs?: number): void {
+  bench = new DispatcherBench(batchSize, instances, sloLimitMs);
+  ({ clock, engine, dispatcher } = bench);
 }
 
-function submit(...rows: number[]): void {
-  for (const row of rows) {
-    dispatcher.submit(row, (error, reply) => settled.push({ row, reply, error }));
-  }
-}
-
-const running = (): (readonly number[])[] => engine.running.map(({ rows }) => rows);
+const submit = (...rows: number[]): void => bench.submit(...rows);
+const running = (): (readonly number[])[] => bench.running;
 
 beforeEach(() => {
   start(4, 2);
@@ -99,7 +55,7 @@ describe('batches', () => {
   it('answer every request with its own reply', () => {
     submit(1, 2, 3, 4);
     engine.running[0]?.answer();
-    expect(settled).toEqual([1, 2, 3, 4].map((row) => ({ row, reply: row, error: null })));
+    expect(bench.settled).toEqual([1, 2, 3, 4].map((row) => ({ row, reply: row, error: null })));
   });
 
   it('hold the rows that arrive together, even where they need not wait for more', () => {
@@ -224,100 +180,6 @@ describe('holding back', () => {
   });
 });
 
-describe('handing over ahead of time', () => {
-  const waiting = (): (readonly number[])[] => engine.waiting.map(({ rows }) => rows);
-
-  /** As `start`, and calls have been seen to take 10 ms. */
-  function startKnown(batchSize: number, instances: number, sloLimitMs = 100): void {
-    start(batchSize, instances, sloLimitMs);
-    submit(...new Array<number>(batchSize).fill(0));
-    clock.runUntil(10);
-    engine.running[0]?.answer();
-    settled = [];
-    answeredBatches = [];
-    engine.prefetchRoom = instances;
-  }
-
-  it('takes whole batches, and leaves the others in the queue', () => {
-    startKnown(2, 1);
-    submit(1, 2, 3, 4, 5, 6, 7);
-    expect(running()).toEqual([[1, 2]]);
-    expect(waiting()).toEqual([[3, 4]]);
-    expect(dispatcher.queued).toBe(3);
-    expect(dispatcher.inFlight).toBe(2);
-    engine.running[0]?.answer();
-    expect(running()).toEqual([[3, 4]]);
-    expect(waiting()).toEqual([[5, 6]]);
-    engine.running[0]?.answer();
-    expect(running()).toEqual([[5, 6]]);
-    expect(waiting()).toEqual([]);
-  });
-
-  it('begins only where no instance is free', () => {
-    startKnown(2, 2);
-    submit(1, 2, 3, 4, 5, 6);
-    expect(running()).toEqual([
-      [1, 2],
-      [3, 4],
-    ]);
-    expect(waiting()).toEqual([[5, 6]]);
-  });
-
-  it('counts a call from when its instance began with it', () => {
-    startKnown(1, 1);
-    const calls: (number | undefined)[][] = [];
-    for (const row of [1, 2]) {
-      dispatcher.submit(row, (_, __, call) => calls.push([call?.startedMs, call?.endedMs]));
-    }
-    clock.runUntil(25);
-    engine.running[0]?.answer();
-    clock.runUntil(37);
-    engine.running[0]?.answer();
-    expect(calls).toEqual([
-      [10, 25],
-      [25, 37],
-    ]);
-  });
-
-  it('is left alone among several instances where a call takes a good part of the SLO', () => {
-    startKnown(1, 2, 39);
-    submit(1, 2, 3);
-    expect(waiting()).toEqual([]);
-    startKnown(1, 2, 40);
-    submit(1, 2, 3);
-    expect(waiting()).toEqual([[3]]);
-    startKnown(1, 1, 12);
-    submit(1, 2);
-    expect(waiting()).toEqual([[2]]);
-  });
-
-  it('comes after batches that lost their instance', () => {
-    startKnown(1, 2);
-    submit(1, 2, 3);
-    engine.waiting[0]?.end('instance-lost');
-    engine.running[0]?.end('instance-lost');
-    expect(waiting()).toEqual([]);
-    engine.running[0]?.answer();
-    expect(running()).toEqual([[3]]);
-  });
-
-  it('does not blame a batch that only waited for the death of its instance', () => {
-    startKnown(1, 1);
-    submit(1, 2);
-    for (let i = 0; i < 5; i += 1) {
-      engine.running[0]?.answer();
-      submit(100 + i);
-      expect(waiting()).toHaveLength(1);
-      engine.waiting[0]?.end('instance-lost');
-      engine.prefetchRoom = 1;
-    }
-    while (engine.running.length > 0) engine.running[0]?.answer();
-    expect(settled.filter(({ error }) => error !== null)).toEqual([]);
-    expect(settled).toHaveLength(7);
-    expect(failedBatches).toEqual([]);
-  });
-});
-
 describe('a batch that loses its instance', () => {
   it('runs once more elsewhere, as it was, before others', () => {
     submit(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
@@ -326,10 +188,10 @@ describe('a batch that loses its instance', () => {
     engine.running[0]?.answer();
     expect(running()).toEqual([[1, 2, 3, 4]]);
     engine.running[0]?.answer();
-    expect(settled.map(({ row, reply }) => [row, reply])).toEqual(
+    expect(bench.settled.map(({ row, reply }) => [row, reply])).toEqual(
       [5, 6, 7, 8, 1, 2, 3, 4].map((row) => [row, row]),
     );
-    expect(failedBatches).toEqual([]);
+    expect(bench.failedBatches).toEqual([]);
   });
 
   it('is taken apart when it loses a second, so that only the guilty request fails', () => {
@@ -348,10 +210,10 @@ describe('a batch that loses its instance', () => {
         call?.answer();
       }
     }
-    expect(settled.filter(({ error }) => error === null).map(({ reply }) => reply)).toEqual([
+    expect(bench.settled.filter(({ error }) => error === null).map(({ reply }) => reply)).toEqual([
       1, 2, 4,
     ]);
-    const [guilty, ...others] = settled.filter(({ error }) => error !== null);
+    const [guilty, ...others] = bench.settled.filter(({ error }) => error !== null);
     expect(guilty).toMatchObject({ row: 3, error: { message: 'it died' } });
     expect(others).toEqual([]);
   });
@@ -361,8 +223,10 @@ describe('a batch that loses its instance', () => {
     submit(7);
     engine.running[0]?.end('instance-lost');
     engine.running[0]?.end('instance-lost');
-    expect(settled).toMatchObject([{ row: 7, reply: undefined, error: { code: 'unavailable' } }]);
-    expect(failedBatches).toHaveLength(1);
+    expect(bench.settled).toMatchObject([
+      { row: 7, reply: undefined, error: { code: 'unavailable' } },
+    ]);
+    expect(bench.failedBatches).toHaveLength(1);
   });
 
   it('belongs to the operating point at which it was formed', () => {
@@ -372,7 +236,7 @@ describe('a batch that loses its instance', () => {
     engine.running[0]?.end('instance-lost');
     expect(running()).toEqual([[1, 2, 3, 4]]);
     engine.running[0]?.answer();
-    expect(answeredBatches.map(({ epoch }) => epoch)).toEqual([formedIn]);
+    expect(bench.answeredBatches.map(({ epoch }) => epoch)).toEqual([formedIn]);
     expect(dispatcher.epoch).toBe(formedIn + 1);
   });
 });
@@ -382,12 +246,12 @@ describe('errors', () => {
     submit(1, 2, 3, 4, 5, 6, 7, 8);
     engine.running[0]?.end(kind, 'no good');
     engine.running[0]?.answer();
-    expect(settled.map(({ row, error }) => [row, error?.message])).toEqual([
+    expect(bench.settled.map(({ row, error }) => [row, error?.message])).toEqual([
       ...[1, 2, 3, 4].map((row) => [row, 'no good']),
       ...[5, 6, 7, 8].map((row) => [row, undefined]),
     ]);
-    expect(failedBatches).toHaveLength(1);
-    expect(answeredBatches).toHaveLength(1);
+    expect(bench.failedBatches).toHaveLength(1);
+    expect(bench.answeredBatches).toHaveLength(1);
   });
 });
 
@@ -398,18 +262,18 @@ describe('giving up', () => {
     submit(1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
     engine.running[0]?.end('instance-lost');
     dispatcher.giveUp(late);
-    expect(settled.map(({ row }) => row)).toEqual([1, 2, 3, 4, 9, 10]);
-    expect(settled.every(({ error }) => error === late)).toBe(true);
+    expect(bench.settled.map(({ row }) => row)).toEqual([1, 2, 3, 4, 9, 10]);
+    expect(bench.settled.every(({ error }) => error === late)).toBe(true);
     expect(dispatcher.queued).toBe(0);
     engine.running[0]?.answer();
-    expect(settled.slice(6).map(({ reply }) => reply)).toEqual([5, 6, 7, 8]);
+    expect(bench.settled.slice(6).map(({ reply }) => reply)).toEqual([5, 6, 7, 8]);
   });
 
   it('fails a batch that loses its instance afterwards: nobody would run it again', () => {
     submit(1, 2, 3, 4);
     dispatcher.giveUp(late);
     engine.running[0]?.end('instance-lost', 'it died');
-    expect(settled.map(({ error }) => error?.message)).toEqual(new Array(4).fill('it died'));
+    expect(bench.settled.map(({ error }) => error?.message)).toEqual(new Array(4).fill('it died'));
     expect(dispatcher.queued).toBe(0);
   });
 
@@ -425,7 +289,7 @@ describe('the core path', () => {
     submit(1, 2, 3, 4);
     const [call] = engine.running;
     call?.answer();
-    expect(settled).toHaveLength(4);
+    expect(bench.settled).toHaveLength(4);
   });
 
   it('survives an engine that calls back before its call returns', () => {

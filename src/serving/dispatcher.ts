@@ -6,6 +6,7 @@ import type { Engine, RunOutcome } from '../engines/engine.ts';
 import { DnnScalerError } from '../errors.ts';
 import { formatMs } from '../units.ts';
 import { BusyShare } from './busy-share.ts';
+import { startOf } from './request.ts';
 import type {
   AnsweringCall,
   Batch,
@@ -19,8 +20,8 @@ import type {
 const tolerableDeaths = 2;
 
 /**
- * A batch that waits at an instance cannot go to another that comes free before, so it may be late by
- * a call: with several instances none is handed over ahead of time where a call takes more than
+ * A batch that waits at an instance does not go to another that comes free before, so it may be late
+ * by a call: with several instances none is handed over ahead of time where a call takes more than
  * this share of the SLO.
  */
 const prefetchedCallShare = 0.25;
@@ -124,7 +125,7 @@ export class Dispatcher<Row, Reply> {
     }
   }
 
-  /** Withdraws a request that still waits, settling it as cancelled; one that runs is left to end. */
+  /** Withdraws a request that is in the queue, settling it as cancelled; any other is left to end. */
   cancel(request: PendingRequest<Row, Reply>): void {
     if (request.lane === undefined || request.dropped) return;
     request.lane.drop(request);
@@ -144,7 +145,7 @@ export class Dispatcher<Row, Reply> {
     if (this.#corks > 0) return;
     this.#corked(() => {
       while (this.#engine.freeInstances > 0 && this.#dispatchOne(onlyWhole));
-      while (this.#mayPrefetch() && this.#dispatchAhead());
+      while (this.#mayPrefetch() && this.#dispatchOne(true, true));
     });
   }
 
@@ -177,7 +178,8 @@ export class Dispatcher<Row, Reply> {
     }
   }
 
-  #dispatchOne(onlyWhole: boolean): boolean {
+  /** @param isAhead it is to wait at an instance, which then has no pause between two runs */
+  #dispatchOne(onlyWhole: boolean, isAhead = false): boolean {
     const again = this.#again.shift();
     if (again !== undefined) {
       this.#run(again.requests, again.epoch, again.deaths);
@@ -194,7 +196,7 @@ export class Dispatcher<Row, Reply> {
     }
     if (onlyWhole && lane.length < this.#batchSize) return false;
     const requests = this.#unexpired(lane.take(this.#batchSize));
-    if (requests.length > 0) this.#run(requests, this.#epoch, 0);
+    if (requests.length > 0) this.#run(requests, this.#epoch, 0, isAhead);
     return true;
   }
 
@@ -203,15 +205,6 @@ export class Dispatcher<Row, Reply> {
     if (freeInstances > 0 || prefetchRoom === 0 || this.#again.length > 0) return false;
     const isAlone = this.#inFlight - this.#prefetched === 1;
     return isAlone || this.#expectedExecutionMs <= prefetchedCallShare * this.#sloLimitMs;
-  }
-
-  /** Hands a whole batch over to wait at an instance, which then has no pause between two runs. */
-  #dispatchAhead(): boolean {
-    const lane = this.#queue.oldestFull(this.#batchSize);
-    if (lane === undefined) return false;
-    const requests = this.#unexpired(lane.take(this.#batchSize));
-    if (requests.length > 0) this.#run(requests, this.#epoch, 0, true);
-    return true;
   }
 
   /** How long a batch of this lane may still be held back, in ms. */
@@ -272,7 +265,7 @@ export class Dispatcher<Row, Reply> {
   ): void {
     this.#clearHold();
     const startedMs = isAhead ? undefined : this.#clock.nowMs();
-    const batch: Batch<Row, Reply> = { requests, epoch, deaths, startedMs };
+    const batch: Batch<Row, Reply> = { requests, epoch, deaths, hasWaited: isAhead, startedMs };
     const rows = new Array<Row>(requests.length);
     for (let i = 0; i < requests.length; i += 1)
       rows[i] = (requests[i] as (typeof requests)[0]).row;
@@ -283,7 +276,7 @@ export class Dispatcher<Row, Reply> {
       this.#inFlight -= 1;
       if (batch.startedMs === undefined) this.#prefetched -= 1;
       this.#noteBusy(endedMs);
-      const call = { startedMs: batch.startedMs ?? endedMs, endedMs, rows: rows.length };
+      const call = { startedMs: startOf(batch, outcome, endedMs), endedMs, rows: rows.length };
       try {
         if (outcome.kind === 'done') {
           this.#account(batch, call);
@@ -296,16 +289,18 @@ export class Dispatcher<Row, Reply> {
         });
       }
     };
-    this.#engine.run(rows, ended, () => {
-      if (batch.startedMs !== undefined) return;
+    const started = (): void => {
       batch.startedMs = this.#clock.nowMs();
       this.#prefetched -= 1;
-    });
+    };
+    if (isAhead) this.#engine.run(rows, ended, started);
+    else this.#engine.run(rows, ended);
     this.#noteBusy(this.#clock.nowMs());
   }
 
   #noteBusy(nowMs: number): void {
-    this.#busy.set(this.#inFlight, this.#inFlight + this.#engine.freeInstances, nowMs);
+    const running = this.#inFlight - this.#prefetched;
+    this.#busy.set(running, running + this.#engine.freeInstances, nowMs);
   }
 
   /** Tells of an answered batch, which may set off a change of the operating point. */

@@ -1,4 +1,5 @@
 import type { Lane } from '../batching/lanes.ts';
+import type { RunOutcome } from '../engines/engine.ts';
 import type { DnnScalerError } from '../errors.ts';
 
 /** The engine call that answered a request. */
@@ -38,6 +39,8 @@ export interface Batch<Row, Reply> {
   readonly epoch: number;
   /** Instances that died under these requests so far. */
   readonly deaths: number;
+  /** Whether it was handed over ahead of time. */
+  readonly hasWaited: boolean;
   /** When an instance began with it; undefined while it waits at one that runs another. */
   startedMs: number | undefined;
 }
@@ -46,4 +49,19 @@ export interface Batch<Row, Reply> {
 export interface BatchListener<Row, Reply> {
   onAnswered(batch: Batch<Row, Reply>, call: AnsweringCall): void;
   onFailed(batch: Batch<Row, Reply>, error: DnnScalerError): void;
+}
+
+/**
+ * When an instance began with a batch. For one that waited the engine may tell better than the moment
+ * at which this thread came to hear of the run before it.
+ */
+export function startOf<Row, Reply>(
+  { hasWaited, startedMs }: Batch<Row, Reply>,
+  outcome: RunOutcome<Reply>,
+  endedMs: number,
+): number {
+  if (hasWaited && outcome.kind === 'done' && outcome.runMs !== undefined) {
+    return endedMs - outcome.runMs;
+  }
+  return startedMs ?? endedMs;
 }

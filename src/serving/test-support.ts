@@ -16,7 +16,7 @@ import { Deployment } from './deployment.ts';
 export interface ManualCall<Row> {
   readonly rows: readonly Row[];
   /** Ends the call: every row is answered with itself. */
-  answer(): void;
+  answer(runMs?: number): void;
   end(kind: 'failed' | 'instance-lost' | 'timed-out', message?: string): void;
 }
 
@@ -31,6 +31,7 @@ export class ManualEngine<Row> implements Engine<Row, Row> {
     notes: ['nothing is limited'],
   };
   freeInstances = 0;
+  batchKey: ((row: Row) => string) | undefined;
   prefetchRoom = 0;
   /** Calls that were handed over ahead of time; the next instance that ends its call begins the first. */
   readonly waiting: ManualCall<Row>[] = [];
@@ -72,8 +73,9 @@ export class ManualEngine<Row> implements Engine<Row, Row> {
     };
     const call: ManualCall<Row> = {
       rows,
-      answer: () => {
-        end({ kind: 'done', replies: { replyAt: (index) => rows[index] as Row } }, true);
+      answer: (runMs) => {
+        const replies = { replyAt: (index: number) => rows[index] as Row };
+        end({ kind: 'done', replies, ...(runMs !== undefined && { runMs }) }, true);
       },
       end: (kind, message = kind) => {
         end({ kind, error: new DnnScalerError('unavailable', message) }, kind === 'failed');

@@ -7,10 +7,11 @@ import type { Engine, EngineLimits, EngineListener, RunOutcome } from '../engine
 import { availableMemoryBytes } from '../machine.ts';
 import { batchBytes, listBatch, packBatch, splitReplies } from './batch.ts';
 import { BufferPool } from './buffer-pool.ts';
-import type { Instance, InstanceListener, InstanceOutcome } from './instance.ts';
+import type { Instance, InstanceListener } from './instance.ts';
 import type { InputTensorLayout, TensorLayout } from './model-layout.ts';
 import type { Isolation, ResolvedOptions } from './options.ts';
 import { Pool } from './pool.ts';
+import type { RunEnd } from './pool.ts';
 import type { InstanceStatus } from './roster.ts';
 import type { PoolTarget } from './pool-plan.ts';
 import type { ModelLayout } from './probe.ts';
@@ -173,11 +174,12 @@ export class OnnxEngine implements Engine<Row, Row> {
     return this.#closing;
   }
 
-  #repliesOf(outcome: InstanceOutcome, size: number): RunOutcome<Row> {
+  #repliesOf(outcome: RunEnd, size: number): RunOutcome<Row> {
     if (outcome.kind !== 'done') return outcome;
-    const { tensors, buffer } = outcome;
+    const { tensors, buffer, runMs } = outcome;
     try {
-      return { kind: 'done', replies: splitReplies(this.#model.outputs, tensors, buffer, size) };
+      const replies = splitReplies(this.#model.outputs, tensors, buffer, size);
+      return { kind: 'done', replies, runMs };
     } catch (thrown) {
       return { kind: 'failed', error: thrown as DnnScalerError };
     }

@@ -18,17 +18,31 @@ export type InstanceOutcome =
       readonly kind: 'done';
       readonly tensors: readonly PackedTensor[];
       readonly buffer: ArrayBuffer;
+      readonly runMs: number;
     }
-  | { readonly kind: 'failed' | 'instance-lost' | 'timed-out'; readonly error: DnnScalerError };
+  | { readonly kind: 'failed' | 'instance-lost' | 'timed-out'; readonly error: DnnScalerError }
+  /** It has waited too long for the run before it, and may go elsewhere; what becomes of it here follows. */
+  | { readonly kind: 'recalled'; readonly error: DnnScalerError };
 
-/** @param returned the input buffer, when it came back and may be used again */
+/**
+ * Called once, and once more for a batch that was recalled.
+ *
+ * @param returned the input buffer, when it came back and may be used again
+ */
 export type InstanceDone = (outcome: InstanceOutcome, returned: ArrayBuffer | undefined) => void;
 
 /** A batch that was handed over. */
 interface Run {
   readonly done: InstanceDone;
   readonly started: (() => void) | undefined;
+  /** While it waits: how long it still may. */
+  patience: Watch | undefined;
+  isRecalled: boolean;
 }
+
+/** A batch waits for so many times the longest run so far, and at least so long, in ms. */
+const patienceFactor = 10;
+const leastPatienceMs = 1000;
 
 /** What becomes of an instance apart from its runs. */
 export interface InstanceListener {
@@ -69,6 +83,7 @@ export class Instance implements LinkListener {
   #watch: Watch | undefined;
   /** What it holds: the first runs, another waits. */
   readonly #runs: Run[] = [];
+  #longestRunMs = 0;
   /** Why it is about to end, when that is known before the link is gone. */
   #fault: DnnScalerError | undefined;
 
@@ -112,8 +127,10 @@ export class Instance implements LinkListener {
         `a batch was given to an instance that is ${this.#phase} and has ${this.#runs.length}`,
       );
     }
-    this.#runs.push({ done, started });
+    const run: Run = { done, started, patience: undefined, isRecalled: false };
+    this.#runs.push(run);
     if (isIdle) this.#begin();
+    else this.#letWait(run);
     this.#link.post({ kind: 'run', tensors: batch.tensors }, batch);
   }
 
@@ -141,7 +158,7 @@ export class Instance implements LinkListener {
     returned: ArrayBuffer | undefined,
   ): void {
     // After its release an instance still has to end, under the same limit.
-    if (message.kind !== 'released') this.#watch?.clear();
+    if (this.#phase !== 'releasing') this.#watch?.clear();
     switch (message.kind) {
       case 'loaded':
         this.#becomeReady();
@@ -153,8 +170,10 @@ export class Instance implements LinkListener {
         break;
       }
       case 'ran': {
-        const { tensors } = message;
-        this.#ran({ kind: 'done', tensors, buffer: payload ?? new ArrayBuffer(0) }, returned);
+        const { tensors, runMs } = message;
+        this.#longestRunMs = Math.max(this.#longestRunMs, runMs);
+        const buffer = payload ?? new ArrayBuffer(0);
+        this.#ran({ kind: 'done', tensors, buffer, runMs }, returned);
         break;
       }
       case 'run-failed': {
@@ -211,13 +230,25 @@ export class Instance implements LinkListener {
     this.#limit(this.#options.runLimitMs, 'a run');
   }
 
+  /** The run before it may hang, which is known for certain only after its limit. */
+  #letWait(run: Run): void {
+    const limitMs = Math.max(leastPatienceMs, patienceFactor * this.#longestRunMs);
+    run.patience = this.#options.watchdog.watch(limitMs, () => {
+      run.isRecalled = true;
+      const message = `the run before took longer than ${formatMs(limitMs)}`;
+      const error = new DnnScalerError('unavailable', message);
+      run.done({ kind: 'recalled', error }, undefined);
+    });
+  }
+
   /** The first run has ended by itself. */
   #ran(outcome: InstanceOutcome, returned: ArrayBuffer | undefined): void {
     const next = this.#phase === 'running' ? this.#runs[1] : undefined;
     if (next === undefined) this.#becomeReady();
     else {
       this.#begin();
-      next.started?.();
+      next.patience?.clear();
+      if (!next.isRecalled) next.started?.();
     }
     this.#finish(outcome, returned);
   }
@@ -227,6 +258,9 @@ export class Instance implements LinkListener {
   }
 
   #loseRuns(error: DnnScalerError): void {
-    for (const { done } of this.#runs.splice(0)) done({ kind: 'instance-lost', error }, undefined);
+    for (const { done, patience } of this.#runs.splice(0)) {
+      patience?.clear();
+      done({ kind: 'instance-lost', error }, undefined);
+    }
   }
 }

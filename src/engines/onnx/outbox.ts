@@ -4,7 +4,7 @@ import { mostRuns } from './protocol.ts';
 import type { Framed, Payload, StoredPayload } from './protocol.ts';
 import type { SharedFile } from './shared-file.ts';
 
-/** Payloads from this size do not fit into a socket's buffer. */
+/** Below this size a payload goes into a socket's buffer at once, which holds about 200 KB on Linux. */
 const leastStoredBytes = 128 * 1024;
 /** Where the place for the next payload begins. Only what is written takes memory. */
 const placeBytes = 2 ** 36;
@@ -24,7 +24,7 @@ interface Outgoing<Message> {
 export class Outbox<Message extends object> {
   readonly #socket: Writable;
   readonly #firstPlace: number;
-  #file: SharedFile | undefined;
+  readonly #file: SharedFile | undefined;
   #turn = 0;
   readonly #waiting: Outgoing<Message>[] = [];
 
@@ -64,8 +64,6 @@ export class Outbox<Message extends object> {
     outgoing.state = 'on its way';
     file.write(pieces, place, (isWritten) => {
       outgoing.state = isWritten ? place : 'by socket';
-      // There is no room for it, as in a container with a small file system of this kind.
-      if (!isWritten) this.#file = undefined;
       this.#flush();
     });
   }

@@ -10,6 +10,9 @@ import type { RunBatch, SessionConfig } from './protocol.ts';
 import { Roster } from './roster.ts';
 import type { InstanceStatus, Member, PooledInstance } from './roster.ts';
 
+/** How a batch ended, whatever its instance goes on to do with it. */
+export type RunEnd = Exclude<InstanceOutcome, { readonly kind: 'recalled' }>;
+
 export interface PoolOptions {
   readonly start: (config: SessionConfig, listener: InstanceListener) => PooledInstance;
   /** A batch of this many known-good rows. */
@@ -115,21 +118,31 @@ export class Pool {
    *
    * @param started called when a batch that had to wait begins to run
    */
-  run(batch: RunBatch, done: (outcome: InstanceOutcome) => void, started?: () => void): void {
+  run(batch: RunBatch, done: (outcome: RunEnd) => void, started?: () => void): void {
     const member = this.#roster.take();
+    let isRecalled = false;
+    const tell = (outcome: RunEnd): void => {
+      if (!isRecalled) done(outcome);
+    };
     const ended: InstanceDone = (outcome, returned) => {
+      if (outcome.kind === 'recalled') {
+        // It still takes its place at the instance, which may go on.
+        isRecalled = true;
+        done({ kind: 'instance-lost', error: outcome.error });
+        return;
+      }
       if (returned !== undefined) this.#options.recycle(returned);
       if (isLoss(outcome)) {
         // It stays busy until it is told how it ended, so that nothing is started in its place yet.
         this.#roster.lose(member);
-        done(outcome);
+        tell(outcome);
         return;
       }
       if (outcome.kind === 'done' && member.id > this.#failedUpTo) this.#backoff.succeeded();
       this.#roster.ended(member);
       // What is to be retired or warmed up must not be taken by whoever waits for this run's end.
       if (!this.#steady && this.#phase === 'open') this.#takeSteps();
-      done(outcome);
+      tell(outcome);
       if (this.#steady) this.#tellCapacity();
       else this.#reconcile();
     };

@@ -4,10 +4,11 @@ import type { ConnectOpts, SocketConstructorOpts } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { letHeapGrow } from '../heap-growth.ts';
 import { entryFile } from './entry-file.ts';
-import { FrameReader, framesFd } from './frames.ts';
+import { framesFd } from './frames.ts';
+import { openInbox } from './inbox.ts';
 import { Outbox } from './outbox.ts';
 import { mostRuns } from './protocol.ts';
-import type { Framed, FromInstance, StoredPayload, ToInstance } from './protocol.ts';
+import type { FromInstance, ToInstance } from './protocol.ts';
 import { serveInstance } from './serve-instance.ts';
 import { SharedFile, sharedFileFd, sharesFile } from './shared-file.ts';
 
@@ -28,11 +29,10 @@ const file =
 const inputs = new Array<ArrayBuffer>(mostRuns).fill(new ArrayBuffer(0));
 let turn = 0;
 
-const reader = new FrameReader<Framed<ToInstance>>({
+const reader = openInbox<ToInstance>({
+  file,
   allocate: placeFor,
-  onFrame: ({ stored, ...message }, payload) => {
-    receive(message, stored === undefined ? payload : fetch(stored));
-  },
+  onMessage: (message, payload) => receive(message, payload),
 });
 
 function placeFor(bytes: number): ArrayBuffer {
@@ -40,12 +40,6 @@ function placeFor(bytes: number): ArrayBuffer {
   turn = (turn + 1) % mostRuns;
   if ((inputs[turn] as ArrayBuffer).byteLength < bytes) inputs[turn] = new ArrayBuffer(bytes);
   return inputs[turn] as ArrayBuffer;
-}
-
-function fetch(stored: StoredPayload): ArrayBuffer {
-  const place = placeFor(stored.bytes);
-  file?.read(stored, place);
-  return place;
 }
 
 // Node 20's types lack `onread` here, its sockets do not.

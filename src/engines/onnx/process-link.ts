@@ -1,11 +1,15 @@
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { DnnScalerError, toDnnScalerError } from '../../errors.ts';
 import { entryFile } from './entry-file.ts';
-import { FrameReader, framesFd } from './frames.ts';
+import { framesFd } from './frames.ts';
+import { openInbox } from './inbox.ts';
 import type { Link, LinkListener } from './link.ts';
 import { Outbox } from './outbox.ts';
-import type { Framed, FromInstance, StoredPayload, ToInstance } from './protocol.ts';
+import type { FromInstance, ToInstance } from './protocol.ts';
 import { SharedFile, sharesFile } from './shared-file.ts';
 
 /** How much of what an instance last said on standard error is kept to explain its end. */
@@ -23,14 +27,9 @@ export function openProcessLink(
   listener: LinkListener,
   environment: Readonly<Record<string, string>> = {},
 ): Link {
-  const file = SharedFile.open();
   const entry = [fileURLToPath(entryFile('process-entry'))];
-  const child = spawn(process.execPath, file === undefined ? entry : [...entry, sharesFile], {
-    env: { ...process.env, ...environment },
-    // Standard input is the leash of parent-watch.ts; standard output is not the child's to use.
-    stdio: ['overlapped', 'ignore', 'pipe', 'overlapped', file?.fd ?? 'ignore'],
-    windowsHide: true,
-  });
+  const file = SharedFile.open();
+  const child = startChild(file === undefined ? entry : [...entry, sharesFile], environment, file);
   const socket = child.stdio[framesFd] as Duplex;
   const outbox = new Outbox<ToInstance>(socket, file, 'engine');
   /** Buffers of the runs that have not been answered, in their order; undefined for pieces. */
@@ -38,15 +37,10 @@ export function openProcessLink(
   let lastWords = '';
   let gone = false;
 
-  const fetch = (stored: StoredPayload): ArrayBuffer => {
-    const place = new ArrayBuffer(stored.bytes);
-    file?.read(stored, place);
-    return place;
-  };
-  const reader = new FrameReader<Framed<FromInstance>>({
+  const reader = openInbox<FromInstance>({
+    file,
     allocate: (bytes) => new ArrayBuffer(bytes),
-    onFrame: ({ stored, ...message }, followed) => {
-      const payload = stored === undefined ? followed : fetch(stored);
+    onMessage: (message, payload) => {
       const answersRun = message.kind === 'ran' || message.kind === 'run-failed';
       listener.onMessage(message, payload, answersRun ? inFlight.shift() : undefined);
     },
@@ -70,7 +64,16 @@ export function openProcessLink(
   child.on('close', (code, signal) => {
     end(signal === null ? `its process ended with code ${code}` : `its process died of ${signal}`);
   });
-  socket.on('data', (chunk: Buffer) => reader.push(chunk));
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      reader.push(chunk);
+    } catch (error) {
+      // What follows would be read out of step.
+      lastWords = toDnnScalerError(error).message;
+      socket.removeAllListeners('data').resume();
+      child.kill('SIGKILL');
+    }
+  });
   // A broken pipe means that the child has ended, which its own event tells with the reason.
   socket.on('error', () => undefined);
   child.stdin?.on('error', () => undefined);
@@ -87,6 +90,32 @@ export function openProcessLink(
       return true;
     },
   };
+}
+
+/** @throws Error when there are not even the descriptors for it */
+function startChild(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  file: SharedFile | undefined,
+): ChildProcess {
+  try {
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, ...environment },
+      // Standard input is the leash of parent-watch.ts; standard output is not the child's to use.
+      stdio: ['overlapped', 'ignore', 'pipe', 'overlapped', file?.fd ?? 'ignore'],
+      windowsHide: true,
+    });
+    if ((child.stdio as ChildProcess['stdio'] | undefined)?.[framesFd] instanceof Socket)
+      return child;
+    child.on('error', () => undefined);
+    throw new DnnScalerError(
+      'resource-exhausted',
+      'no process can be started: too many open files',
+    );
+  } catch (error) {
+    file?.close();
+    throw error;
+  }
 }
 
 /** What a dying process said, as one line for people. */

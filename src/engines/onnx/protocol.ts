@@ -80,6 +80,6 @@ export type FromInstance =
   | { readonly kind: 'loaded'; readonly metadata: ModelMetadata }
   | { readonly kind: 'load-failed'; readonly code: ErrorCode; readonly message: string }
   /** With the outputs' payload. */
-  | { readonly kind: 'ran'; readonly tensors: readonly PackedTensor[] }
+  | { readonly kind: 'ran'; readonly tensors: readonly PackedTensor[]; readonly runMs: number }
   | { readonly kind: 'run-failed'; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'released' };

@@ -154,17 +154,6 @@ describe('process instances', () => {
     expect(ear.health.map(({ ready }) => ready)).toEqual([false, true]);
   });
 
-  it('lose the batch that waits with the one that runs', async () => {
-    const engine = await openLoop({ isolation: 'process' });
-    const lost = runOn(engine, [row(1, endless)]);
-    let started = false;
-    const waited = runOn(engine, [row(2)], () => (started = true));
-    process.kill(engine.instances[0]?.pid as number, 'SIGKILL');
-    expect((await lost).kind).toBe('instance-lost');
-    expect((await waited).kind).toBe('instance-lost');
-    expect(started).toBe(false);
-  });
-
   it('are killed when a run hangs, and replaced', async () => {
     const engine = await openLoop({ isolation: 'process', runLimitMs: 2500 });
     const ear = new Ear(engine);
@@ -187,37 +176,6 @@ describe('process instances', () => {
     await engine.close();
     await untilDead(pid);
   });
-});
-
-describe('a batch that is handed over ahead of time', () => {
-  it.each(['thread', 'process'] as const)(
-    'starts when the one before it has ended (%s)',
-    async (isolation) => {
-      const engine = await openLoop({ isolation, cores: 1 });
-      const said: string[] = [];
-      const batches: Promise<unknown>[] = [];
-      const run = (value: number): void => {
-        const replied = runOn(engine, [row(value, 20_000)], () => said.push(`${value} starts`));
-        batches.push(
-          replied.then((outcome) => {
-            expect(outcome.kind === 'done' && outcome.replies.replyAt(0)[0]?.data[3]).toBe(value);
-            said.push(`${value} ended`);
-            if (value < 8) run(value + 2);
-          }),
-        );
-      };
-      expect([engine.freeInstances, engine.prefetchRoom]).toEqual([1, 0]);
-      run(1);
-      expect([engine.freeInstances, engine.prefetchRoom]).toEqual([0, 1]);
-      run(2);
-      expect([engine.freeInstances, engine.prefetchRoom]).toEqual([0, 0]);
-      while (batches.length > 0) await batches.shift();
-      const expected = ['2 starts', '1 ended'];
-      for (let value = 3; value <= 9; value += 1)
-        expected.push(`${value} starts`, `${value - 1} ended`);
-      expect(said).toEqual([...expected, '9 ended']);
-    },
-  );
 });
 
 describe('closing', () => {

@@ -1,3 +1,4 @@
+import { systemClock } from '../../clock.ts';
 import { loadErrorCode, runErrorCode, runtimeMessage } from './runtime-errors.ts';
 import type {
   BufferPayload,
@@ -42,8 +43,10 @@ export function serveInstance(
   async function run(tensors: readonly PackedTensor[], input: ArrayBuffer): Promise<void> {
     try {
       if (runner === undefined) throw new Error('a batch came before the model was loaded');
+      const startMs = systemClock.nowMs();
       const outputs = await runner.run(tensors, input);
-      port.post({ kind: 'ran', tensors: outputs.tensors }, outputs, input);
+      const runMs = systemClock.nowMs() - startMs;
+      port.post({ kind: 'ran', tensors: outputs.tensors, runMs }, outputs, input);
     } catch (thrown) {
       const message = runtimeMessage(thrown);
       port.post({ kind: 'run-failed', code: runErrorCode(message), message }, undefined, input);
@@ -66,7 +69,8 @@ export function serveInstance(
         lastRun = lastRun.then(() => run(message.tensors, payload ?? new ArrayBuffer(0)));
         break;
       case 'release':
-        void release();
+        // One that was given up may be asked to while it still has a batch.
+        void lastRun.then(release);
         break;
     }
   };

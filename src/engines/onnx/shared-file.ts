@@ -1,18 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, openSync, readSync, unlinkSync, writev, writevSync } from 'node:fs';
+import { closeSync, openSync, readSync, statfsSync, unlinkSync, writev, writevSync } from 'node:fs';
 import type { StoredPayload } from './protocol.ts';
 
 /** The file descriptor, in the process of an instance, of the file that it shares with the engine. */
 export const sharedFileFd = 4;
-
 /** The argument that tells a process that it has such a file. */
 export const sharesFile = 'shares-file';
 
 /** A file system that is memory, on Linux. */
 const memoryFolder = '/dev/shm';
+/** The type of a tmpfs (statfs(2)). */
+const tmpfsType = 0x01021994;
+/** Of a file system, this share is left to others. */
+const freeShare = 0.25;
 
-/** Up to so many bytes are written at once: that takes less time than to have another thread do it. */
-const mostAtOnce = 2 ** 20;
+/**
+ * Up to so many bytes are written at once: that takes less than a millisecond, while other threads of
+ * the runtime may be at work on something else, such as images.
+ */
+const mostAtOnce = 4 * 2 ** 20;
 
 /**
  * Memory that the engine and the process of an instance, which inherits the descriptor, write and read:
@@ -23,6 +29,8 @@ const mostAtOnce = 2 ** 20;
 export class SharedFile {
   readonly fd: number;
   readonly #mostAtOnce: number;
+  /** Bytes that a place has taken so far, by its position: it keeps them. */
+  readonly #taken = new Map<number, number>();
   #writing = 0;
   #closed = false;
 
@@ -35,14 +43,17 @@ export class SharedFile {
     this.#mostAtOnce = most;
   }
 
-  /** Undefined where there is no such file system, or no room for another file. */
-  static open(folder = memoryFolder): SharedFile | undefined {
-    const path = `${folder}/dnnscaler-${randomUUID()}`;
+  /** Undefined where no file system is known to be memory, or none has room for another file. */
+  static open(): SharedFile | undefined {
+    let fd: number | undefined;
     try {
-      const fd = openSync(path, 'wx+', 0o600);
+      if (statfsSync(memoryFolder).type !== tmpfsType) return undefined;
+      const path = `${memoryFolder}/dnnscaler-${randomUUID()}`;
+      fd = openSync(path, 'wx+', 0o600);
       unlinkSync(path);
       return new SharedFile(fd);
     } catch {
+      if (fd !== undefined) closeSync(fd);
       return undefined;
     }
   }
@@ -58,6 +69,10 @@ export class SharedFile {
     { position, bytes }: StoredPayload,
     done: (isWritten: boolean) => void,
   ): void {
+    if (!this.#makeRoom(position, bytes)) {
+      done(false);
+      return;
+    }
     if (bytes <= this.#mostAtOnce) {
       done(this.#writeAtOnce(pieces, position) === bytes);
       return;
@@ -84,6 +99,20 @@ export class SharedFile {
   close(): void {
     this.#closed = true;
     if (this.#writing === 0) closeSync(this.fd);
+  }
+
+  /** What was written before a write failed for want of room would be kept from everybody. */
+  #makeRoom(position: number, bytes: number): boolean {
+    const growth = bytes - (this.#taken.get(position) ?? 0);
+    if (growth <= 0) return true;
+    try {
+      const { bsize, blocks, bavail } = statfsSync(memoryFolder);
+      if (bsize * bavail - growth < freeShare * bsize * blocks) return false;
+    } catch {
+      return false;
+    }
+    this.#taken.set(position, bytes);
+    return true;
   }
 
   #writeAtOnce(pieces: readonly Uint8Array[], position: number): number {

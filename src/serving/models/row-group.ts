@@ -60,7 +60,7 @@ export class RowGroup {
     }
   }
 
-  /** Withdraws the rows that still wait; when all have begun to run, their end is awaited. */
+  /** Withdraws the rows that still wait; when all are with an instance, their end is awaited. */
   cancel(): void {
     for (const request of this.#pending) {
       if (request !== undefined) this.#deployment.cancel(request);

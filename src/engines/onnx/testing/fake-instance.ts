@@ -21,7 +21,12 @@ export const batchOf = (rows: number): PackedBatch => ({
 });
 export const fault = (message: string): DnnScalerError =>
   new DnnScalerError('unavailable', message);
-const answer: InstanceOutcome = { kind: 'done', tensors: [], buffer: new ArrayBuffer(0) };
+const answer: InstanceOutcome = {
+  kind: 'done',
+  tensors: [],
+  buffer: new ArrayBuffer(0),
+  runMs: 1,
+};
 
 /** An instance that does what the test says, and checks that the pool keeps the rules. */
 export class FakeInstance implements PooledInstance {
