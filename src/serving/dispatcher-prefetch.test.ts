@@ -2,11 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { DispatcherBench } from './testing/dispatcher-bench.ts';
 
 describe('handing over ahead of time', () => {
-  /** Calls have been seen to take 10 ms. */
-  function startKnown(batchSize: number, instances: number, sloLimitMs?: number): DispatcherBench {
+  /** A call has been seen, of 10 ms unless told. */
+  function startKnown(
+    batchSize: number,
+    instances: number,
+    sloLimitMs?: number,
+    callMs = 10,
+  ): DispatcherBench {
     const bench = new DispatcherBench(batchSize, instances, sloLimitMs);
     bench.submit(...new Array<number>(batchSize).fill(0));
-    bench.clock.runUntil(10);
+    bench.clock.runUntil(callMs);
     bench.engine.running[0]?.answer();
     bench.settled.length = 0;
     bench.engine.prefetchRoom = instances;
@@ -63,6 +68,21 @@ describe('handing over ahead of time', () => {
     expect(waitingAt(2, 39)).toBe(0);
     expect(waitingAt(2, 40)).toBe(1);
     expect(waitingAt(1, 12)).toBe(1);
+  });
+
+  it('is left alone where calls are long, or how long is not known', () => {
+    for (const [callMs, expected] of [
+      [100, [[2]]],
+      [101, []],
+    ] as const) {
+      const bench = startKnown(1, 1, 1000, callMs);
+      bench.submit(1, 2);
+      expect(bench.waiting).toEqual(expected);
+    }
+    const unknown = new DispatcherBench(1, 1);
+    unknown.engine.prefetchRoom = 1;
+    unknown.submit(1, 2);
+    expect(unknown.waiting).toEqual([]);
   });
 
   it('stops where rows of another shape have waited their time', () => {

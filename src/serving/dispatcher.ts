@@ -1,6 +1,7 @@
 import { holdBackMs, shortestHoldMs } from '../batching/hold-back.ts';
 import { Lanes } from '../batching/lanes.ts';
 import type { Lane } from '../batching/lanes.ts';
+import { isWorthPrefetching } from '../batching/prefetch.ts';
 import type { Clock, TimerHandle } from '../clock.ts';
 import type { Engine, RunOutcome } from '../engines/engine.ts';
 import { DnnScalerError } from '../errors.ts';
@@ -18,13 +19,6 @@ import type {
 
 /** Instances that may die under a batch before it is taken apart. */
 const tolerableDeaths = 2;
-
-/**
- * A batch that waits at an instance does not go to another that comes free before, so it may be late
- * by a call: with several instances none is handed over ahead of time where a call takes more than
- * this share of the SLO.
- */
-const prefetchedCallShare = 0.25;
 
 /** How far back the share of busy time looks, in ms. */
 const busyMemoryMs = 1000;
@@ -203,8 +197,11 @@ export class Dispatcher<Row, Reply> {
   #mayPrefetch(): boolean {
     const { freeInstances, prefetchRoom = 0 } = this.#engine;
     if (freeInstances > 0 || prefetchRoom === 0 || this.#again.length > 0) return false;
-    const isAlone = this.#inFlight - this.#prefetched === 1;
-    return isAlone || this.#expectedExecutionMs <= prefetchedCallShare * this.#sloLimitMs;
+    return isWorthPrefetching({
+      running: this.#inFlight - this.#prefetched,
+      expectedExecutionMs: this.#expectedExecutionMs,
+      sloLimitMs: this.#sloLimitMs,
+    });
   }
 
   /** How long a batch of this lane may still be held back, in ms. */
