@@ -3,15 +3,17 @@ import { sameKnobs } from '../../operating-point.ts';
 
 /** Batch sizes with one instance, in order of merit. */
 const batchSizes = [1, 32, 128, 8, 64, 16, 4, 2];
-/** Counts of instances that are looked at with several batch sizes, too. */
-const crossedCounts = [2, 4, 10];
-const crossedBatchSizes = [8, 32, 2];
-/** The others, falling: to end instances is free, to start them is what a resize costs. */
-const fallingCounts = [9, 8, 7, 6, 5, 3];
+/** Counts of instances, one by one, rising: to start instances is what a resize costs. */
+const counts = [2, 3, 4, 5, 6, 7, 8, 9, 10];
+/** Counts that are looked at with several batch sizes, too, falling: to end instances is free. */
+const crossedCounts = [10, 8, 6, 4, 2];
+/** At every other count the other way round: a change of the batch size costs, too. */
+const crossedBatchSizes = [8, 32];
+const lastBatchSize = 2;
 
 /**
  * The points of a network's sweep, the most important first: what the profiler asks for, the batch
- * sizes with one instance, some counts of instances with and without batches, then the other counts.
+ * sizes with one instance, the counts of instances with the smallest batch, then both together.
  */
 export function sweepPlan(limits: KnobLimits): readonly OperatingPoint[] {
   const { minBatchSize, maxBatchSize, maxInstances } = limits;
@@ -23,13 +25,13 @@ export function sweepPlan(limits: KnobLimits): readonly OperatingPoint[] {
     // What the profiler asks for comes first: without it there is no TI_B and no TI_MT.
     ...[at(1, 1), at(32, 1), at(1, 8)],
     ...batchSizes.map((batchSize) => at(batchSize, 1)),
-    ...crossedCounts.flatMap((count) =>
-      [1, ...crossedBatchSizes.slice(0, 2)].map((batchSize) => at(batchSize, count)),
+    ...counts.map((count) => at(1, count)),
+    ...crossedCounts.flatMap((count, i) =>
+      (i % 2 === 0 ? crossedBatchSizes : crossedBatchSizes.toReversed()).map((batchSize) =>
+        at(batchSize, count),
+      ),
     ),
-    ...fallingCounts.map((count) => at(1, count)),
-    ...[8, 6, ...crossedCounts].flatMap((count) =>
-      crossedBatchSizes.map((batchSize) => at(batchSize, count)),
-    ),
+    ...crossedCounts.map((count) => at(lastBatchSize, count)),
   ];
   return points.filter((point, i) => points.findIndex((other) => sameKnobs(other, point)) === i);
 }
