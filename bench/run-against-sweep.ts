@@ -55,7 +55,8 @@ export async function runAgainstSweep(): Promise<BenchReport> {
   return {
     title: 'Steady throughput of a run against an exhaustive sweep of the knob it chose',
     about:
-      `Same SLO and machine, each run followed by the sweep; medians of ${rounds} such rounds; target ${ratio(target)}.\n` +
+      `Same SLO and machine, each run followed by the sweep; medians of ${rounds} such rounds, less those that\n` +
+      `chose another knob than the first; target ${ratio(target)}. ` +
       `Best: of the points whose median p95 holds the SLO. Point: what the sweep measured at the run's own point, against the best.`,
     columns: [
       { heading: 'network' },
@@ -74,7 +75,7 @@ export async function runAgainstSweep(): Promise<BenchReport> {
       formatSlo(row.slo),
       row.approach,
       row.operatingPoints.map(brief).join(' '),
-      `${row.held} of ${rounds}`,
+      `${row.held} of ${row.rounds}`,
       formatPerS(row.runPerS),
       row.bestPoint === null ? 'none' : brief(row.bestPoint),
       formatPerS(row.bestPerS),
@@ -100,7 +101,8 @@ function compared(all: readonly Round[], slo: Slo) {
   return {
     approach: approach ?? '',
     operatingPoints: own.map(({ result }) => result.operatingPoint),
-    held: all.filter(({ result }) => result.verdict === 'held').length,
+    rounds: own.length,
+    held: own.filter(({ result }) => result.verdict === 'held').length,
     runPerS: median(own.map(({ result }) => result.throughputPerS)),
     bestPoint: best?.point ?? null,
     bestPerS: median(own.map(bestIn)),

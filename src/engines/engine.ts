@@ -27,7 +27,8 @@ export interface BatchReplies<Reply> {
  * How an engine call ended.
  * - `done`: every row has its reply.
  * - `failed`: the model rejected this batch; the instance lives on.
- * - `instance-lost`: the instance died under this batch, so the rows may run again elsewhere.
+ * - `instance-lost`: the instance died under this batch, or holds it up, so the rows may run again
+ *   elsewhere.
  * - `timed-out`: the call passed its limit and will not be awaited; running it again may hang again.
  */
 export type RunOutcome<Reply> =

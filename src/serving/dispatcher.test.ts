@@ -229,6 +229,17 @@ describe('a batch that loses its instance', () => {
     expect(bench.failedBatches).toHaveLength(1);
   });
 
+  it('is not run again for requests whose time has passed', () => {
+    start(1, 1);
+    const outcomes: (string | undefined)[] = [];
+    dispatcher.submit(1, (error) => outcomes.push(error?.code), { expiresMs: 50 });
+    engine.running[0]?.end('instance-lost');
+    clock.runUntil(60);
+    engine.revive();
+    expect(outcomes).toEqual(['deadline-exceeded']);
+    expect(running()).toEqual([]);
+  });
+
   it('belongs to the operating point at which it was formed', () => {
     submit(1, 2, 3, 4);
     const formedIn = dispatcher.epoch;

@@ -176,7 +176,8 @@ export class Dispatcher<Row, Reply> {
   #dispatchOne(onlyWhole: boolean, isAhead = false): boolean {
     const again = this.#again.shift();
     if (again !== undefined) {
-      this.#run(again.requests, again.epoch, again.deaths);
+      const requests = this.#unexpired(again.requests);
+      if (requests.length > 0) this.#run(requests, again.epoch, again.deaths);
       return true;
     }
     const oldest = this.#queue.oldest();
@@ -219,7 +220,9 @@ export class Dispatcher<Row, Reply> {
   }
 
   /** Takes requests out of the queue for good; those that waited too long are answered so. */
-  #unexpired(requests: PendingRequest<Row, Reply>[]): readonly PendingRequest<Row, Reply>[] {
+  #unexpired(
+    requests: readonly PendingRequest<Row, Reply>[],
+  ): readonly PendingRequest<Row, Reply>[] {
     const nowMs = this.#clock.nowMs();
     let expired = 0;
     for (const request of requests) {

@@ -21,7 +21,7 @@ export type InstanceOutcome =
       readonly runMs: number;
     }
   | { readonly kind: 'failed' | 'instance-lost' | 'timed-out'; readonly error: DnnScalerError }
-  /** It has waited too long for the run before it, and may go elsewhere; what becomes of it here follows. */
+  /** It has waited long for the run before it, and may go elsewhere; what becomes of it here follows. */
   | { readonly kind: 'recalled'; readonly error: DnnScalerError };
 
 /**
@@ -37,12 +37,15 @@ interface Run {
   readonly started: (() => void) | undefined;
   /** While it waits: how long it still may. */
   patience: Watch | undefined;
-  isRecalled: boolean;
 }
 
-/** A batch waits for so many times the longest run so far, and at least so long, in ms. */
+/** A batch waits for so many times the longest run of late, and at least so long, in ms. */
 const patienceFactor = 10;
 const leastPatienceMs = 1000;
+/** This thread may have been busy, and have yet to read that the run before has ended: so long more. */
+const lastPatienceMs = 100;
+/** What is left of the longest run with each that follows: the first ones are not like the others. */
+const runDecay = 0.9;
 
 /** What becomes of an instance apart from its runs. */
 export interface InstanceListener {
@@ -127,7 +130,7 @@ export class Instance implements LinkListener {
         `a batch was given to an instance that is ${this.#phase} and has ${this.#runs.length}`,
       );
     }
-    const run: Run = { done, started, patience: undefined, isRecalled: false };
+    const run: Run = { done, started, patience: undefined };
     this.#runs.push(run);
     if (isIdle) this.#begin();
     else this.#letWait(run);
@@ -171,7 +174,7 @@ export class Instance implements LinkListener {
       }
       case 'ran': {
         const { tensors, runMs } = message;
-        this.#longestRunMs = Math.max(this.#longestRunMs, runMs);
+        this.#longestRunMs = Math.max(runDecay * this.#longestRunMs, runMs);
         const buffer = payload ?? new ArrayBuffer(0);
         this.#ran({ kind: 'done', tensors, buffer, runMs }, returned);
         break;
@@ -233,11 +236,15 @@ export class Instance implements LinkListener {
   /** The run before it may hang, which is known for certain only after its limit. */
   #letWait(run: Run): void {
     const limitMs = Math.max(leastPatienceMs, patienceFactor * this.#longestRunMs);
-    run.patience = this.#options.watchdog.watch(limitMs, () => {
-      run.isRecalled = true;
-      const message = `the run before took longer than ${formatMs(limitMs)}`;
-      const error = new DnnScalerError('unavailable', message);
-      run.done({ kind: 'recalled', error }, undefined);
+    const { watchdog } = this.#options;
+    run.patience = watchdog.watch(limitMs, () => {
+      run.patience = watchdog.watch(lastPatienceMs, () => {
+        const message = `the run before took longer than ${formatMs(limitMs)}`;
+        run.done(
+          { kind: 'recalled', error: new DnnScalerError('unavailable', message) },
+          undefined,
+        );
+      });
     });
   }
 
@@ -248,7 +255,7 @@ export class Instance implements LinkListener {
     else {
       this.#begin();
       next.patience?.clear();
-      if (!next.isRecalled) next.started?.();
+      next.started?.();
     }
     this.#finish(outcome, returned);
   }

@@ -13,6 +13,7 @@ interface Outgoing<Message> {
   readonly message: Message;
   readonly pieces: readonly Uint8Array[];
   readonly bytes: number;
+  readonly mayWaitLong: boolean;
   /** Where its payload lies, once it has been put there. */
   state: StoredPayload | 'on its way' | 'by socket';
 }
@@ -38,11 +39,16 @@ export class Outbox<Message extends object> {
     this.#firstPlace = end === 'engine' ? 0 : mostRuns;
   }
 
-  post(message: Message, payload: Payload | undefined): void {
+  /**
+   * @param mayWaitLong the other end may not read for so long that whoever gave the payload takes it
+   *   back. Default false
+   */
+  post(message: Message, payload: Payload | undefined, mayWaitLong = false): void {
     const outgoing: Outgoing<Message> = {
       message,
       pieces: piecesOf(payload),
       bytes: payload?.usedBytes ?? 0,
+      mayWaitLong,
       state: 'by socket',
     };
     this.#waiting.push(outgoing);
@@ -76,7 +82,7 @@ export class Outbox<Message extends object> {
     }
   }
 
-  #send({ message, pieces, bytes, state }: Outgoing<Message>): void {
+  #send({ message, pieces, bytes, mayWaitLong, state }: Outgoing<Message>): void {
     if (typeof state === 'object') {
       const framed: Framed<Message> = { ...message, stored: state };
       this.#socket.write(encodeFrameHead(framed, 0));
@@ -84,7 +90,7 @@ export class Outbox<Message extends object> {
     }
     this.#socket.cork();
     this.#socket.write(encodeFrameHead(message, bytes));
-    for (const piece of pieces) this.#socket.write(piece);
+    for (const piece of mayWaitLong ? [Buffer.concat(pieces)] : pieces) this.#socket.write(piece);
     this.#socket.uncork();
   }
 }

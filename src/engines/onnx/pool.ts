@@ -126,6 +126,7 @@ export class Pool {
     };
     const ended: InstanceDone = (outcome, returned) => {
       if (outcome.kind === 'recalled') {
+        if (!this.#roster.hasOther(member)) return;
         // It still takes its place at the instance, which may go on.
         isRecalled = true;
         done({ kind: 'instance-lost', error: outcome.error });
@@ -146,7 +147,9 @@ export class Pool {
       if (this.#steady) this.#tellCapacity();
       else this.#reconcile();
     };
-    member.instance.run(batch, ended, started);
+    member.instance.run(batch, ended, () => {
+      if (!isRecalled) started?.();
+    });
   }
 
   /** Moves to the target, or as near as can be; `done` comes when all of it is in effect. */

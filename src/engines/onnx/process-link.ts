@@ -42,7 +42,15 @@ export function openProcessLink(
     allocate: (bytes) => new ArrayBuffer(bytes),
     onMessage: (message, payload) => {
       const answersRun = message.kind === 'ran' || message.kind === 'run-failed';
-      listener.onMessage(message, payload, answersRun ? inFlight.shift() : undefined);
+      const returned = answersRun ? inFlight.shift() : undefined;
+      try {
+        listener.onMessage(message, payload, returned);
+      } catch (error) {
+        // Not a fault of the reading, which goes on.
+        process.nextTick(() => {
+          throw error;
+        });
+      }
     },
   });
   const end = (how: string): void => {
@@ -83,7 +91,7 @@ export function openProcessLink(
       if (message.kind === 'run') {
         inFlight.push(payload !== undefined && 'buffer' in payload ? payload.buffer : undefined);
       }
-      outbox.post(message, payload);
+      outbox.post(message, payload, inFlight.length > 1);
     },
     giveUp() {
       child.kill('SIGKILL');

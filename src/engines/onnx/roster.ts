@@ -131,6 +131,11 @@ export class Roster {
     return member;
   }
 
+  /** Whether another member could run what waits at this one. */
+  hasOther(member: Member): boolean {
+    return this.all().some((other) => other !== member && other.serving && isLive(other));
+  }
+
   /** A run of this member has ended, and the member lives. */
   ended(member: Member): void {
     member.runs -= 1;

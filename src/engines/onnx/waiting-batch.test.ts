@@ -1,9 +1,10 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { Row } from '../../tensor/row.ts';
+import type { RunOutcome } from '../engine.ts';
 import { openOnnxEngine } from './onnx-engine.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
 import type { OnnxEngineOptions } from './options.ts';
-import { Ear, floats, int64, runOn } from './testing/driver.ts';
+import { Ear, applyTo, floats, int64, runOn } from './testing/driver.ts';
 import { FixtureFolder, looping } from './testing/fixtures.ts';
 
 const folder = new FixtureFolder();
@@ -68,37 +69,49 @@ describe('process instances', () => {
     expect(started).toBe(false);
   });
 
-  it('give the batch that waits back when the run before it takes much too long', async () => {
+  /** Two instances, both busy: the first batch runs for ever, or as told, and the third waits behind it. */
+  async function behind(turns: number) {
     const engine = await openLoop({ isolation: 'process', runLimitMs: 60_000 });
-    const hangs = runOn(engine, [row(1, endless)]);
-    const waited = await runOn(engine, [row(2)]);
-    expect(waited.kind).toBe('instance-lost');
-    expect([engine.freeInstances, engine.prefetchRoom]).toEqual([0, 0]);
-    process.kill(engine.instances[0]?.pid as number, 'SIGKILL');
-    expect((await hangs).kind).toBe('instance-lost');
-    await new Ear(engine).until(() => engine.freeInstances > 0);
+    await applyTo(engine, { batchSize: 1, instances: 2 });
+    const told: string[] = [];
+    const first = runOn(engine, [row(1, turns)]);
+    const second = runOn(engine, [row(2, 100_000)]);
+    const third = new Promise<string>((resolve) => {
+      const done = ({ kind }: RunOutcome<Row>): void => {
+        told.push(kind);
+        resolve(kind);
+      };
+      engine.run([row(3)], done, () => told.push('started'));
+    });
+    expect([engine.freeInstances, engine.prefetchRoom]).toEqual([0, 1]);
+    return { engine, first, second, third, told };
+  }
+
+  it('give the batch that waits back when the run before it takes much too long', async () => {
+    const { engine, first, second, third, told } = await behind(endless);
+    expect((await second).kind).toBe('done');
+    expect(await third).toBe('instance-lost');
+    expect(told).toEqual(['instance-lost']);
+    // The other one can run it.
+    expect(engine.freeInstances).toBe(1);
     expect((await runOn(engine, [row(3)])).kind).toBe('done');
+    const hanging = engine.instances.find(({ state }) => state === 'busy');
+    process.kill(hanging?.pid as number, 'SIGKILL');
+    expect((await first).kind).toBe('instance-lost');
+    await new Ear(engine).until(() => engine.freeInstances === 2);
+    expect(told).toEqual(['instance-lost']);
   });
 
   it('forgive a run that was only slow: what was given back is told once', async () => {
-    const engine = await openLoop({ isolation: 'process' });
-    const calibrationMs = performance.now();
-    await runOn(engine, [row(0, 20_000)]);
-    const turnsPerMs = 20_000 / (performance.now() - calibrationMs);
-    // Longer than a batch waits for it, a second at least.
-    const slowMs = Math.max(2500, 15 * (performance.now() - calibrationMs));
-    const slow = runOn(engine, [row(1, Math.round(slowMs * turnsPerMs))]);
-    let told = 0;
-    const waited = new Promise<string>((resolve) => {
-      engine.run([row(2)], ({ kind }) => {
-        told += 1;
-        resolve(kind);
-      });
-    });
-    expect(await waited).toBe('instance-lost');
-    expect((await slow).kind).toBe('done');
-    await new Ear(engine).until(() => engine.freeInstances > 0);
+    const calibration = await openLoop({ isolation: 'process' });
+    const startMs = performance.now();
+    await runOn(calibration, [row(0, 50_000)]);
+    const slowTurns = Math.round((50_000 * 3000) / (performance.now() - startMs));
+    const { engine, first, third, told } = await behind(slowTurns);
+    expect(await third).toBe('instance-lost');
+    expect((await first).kind).toBe('done');
+    await new Ear(engine).until(() => engine.freeInstances === 2);
+    expect(told).toEqual(['instance-lost']);
     expect((await runOn(engine, [row(3)])).kind).toBe('done');
-    expect(told).toBe(1);
   });
 });
