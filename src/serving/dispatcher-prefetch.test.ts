@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../simulator/virtual-clock.ts';
 import { DispatcherBench } from './testing/dispatcher-bench.ts';
 
 describe('handing over ahead of time', () => {
@@ -8,8 +9,8 @@ describe('handing over ahead of time', () => {
     instances: number,
     sloLimitMs?: number,
     callMs = 10,
-  ): DispatcherBench {
-    const bench = new DispatcherBench(batchSize, instances, sloLimitMs);
+  ): DispatcherBench<VirtualClock> {
+    const bench = new DispatcherBench(new VirtualClock(), batchSize, instances, sloLimitMs);
     bench.submit(...new Array<number>(batchSize).fill(0));
     bench.clock.runUntil(callMs);
     bench.engine.running[0]?.answer();
@@ -79,7 +80,7 @@ describe('handing over ahead of time', () => {
       bench.submit(1, 2);
       expect(bench.waiting).toEqual(expected);
     }
-    const unknown = new DispatcherBench(1, 1);
+    const unknown = new DispatcherBench(new VirtualClock(), 1, 1);
     unknown.engine.prefetchRoom = 1;
     unknown.submit(1, 2);
     expect(unknown.waiting).toEqual([]);

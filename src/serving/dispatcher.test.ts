@@ -1,17 +1,37 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { DnnScalerError as ErrorOfOurs } from '../errors.ts';
+import { VirtualClock } from '../simulator/virtual-clock.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DispatcherBench } from './testing/dispatcher-bench.ts';
-import type { WatchedClock } from './testing/dispatcher-bench.ts';
 import { ManualEngine } from './test-support.ts';
 
-let bench: DispatcherBench;
+/** Counts timers that were set and not cleared or fired. */
+class WatchedClock extends VirtualClock {
+  pending = 0;
+  set = 0;
+
+  override setTimer(delayMs: number, fire: () => void) {
+    this.pending += 1;
+    this.set += 1;
+    return super.setTimer(delayMs, () => {
+      this.pending -= 1;
+      fire();
+    });
+  }
+
+  override clearTimer(timer: unknown): void {
+    if ((timer as { fire?: unknown } | undefined)?.fire !== undefined) this.pending -= 1;
+    super.clearTimer(timer);
+  }
+}
+
+let bench: DispatcherBench<WatchedClock>;
 let clock: WatchedClock;
 let engine: ManualEngine<number>;
 let dispatcher: Dispatcher<number, number>;
 
 function start(batchSize: number, instances: number, sloLimitMs?: number): void {
-  bench = new DispatcherBench(batchSize, instances, sloLimitMs);
+  bench = new DispatcherBench(new WatchedClock(), batchSize, instances, sloLimitMs);
   ({ clock, engine, dispatcher } = bench);
 }
 

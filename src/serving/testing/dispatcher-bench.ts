@@ -1,28 +1,8 @@
 import type { DnnScalerError } from '../../errors.ts';
-import { VirtualClock } from '../../simulator/virtual-clock.ts';
 import { Dispatcher } from '../dispatcher.ts';
 import type { Batch } from '../request.ts';
 import { ManualEngine } from '../test-support.ts';
-
-/** Counts timers that were set and not cleared or fired. */
-export class WatchedClock extends VirtualClock {
-  pending = 0;
-  set = 0;
-
-  override setTimer(delayMs: number, fire: () => void) {
-    this.pending += 1;
-    this.set += 1;
-    return super.setTimer(delayMs, () => {
-      this.pending -= 1;
-      fire();
-    });
-  }
-
-  override clearTimer(timer: unknown): void {
-    if ((timer as { fire?: unknown } | undefined)?.fire !== undefined) this.pending -= 1;
-    super.clearTimer(timer);
-  }
-}
+import type { TestClock } from '../test-support.ts';
 
 /** What became of a row. */
 export interface Settled {
@@ -32,8 +12,8 @@ export interface Settled {
 }
 
 /** A dispatcher on a manual engine, and all that it does. */
-export class DispatcherBench {
-  readonly clock = new WatchedClock();
+export class DispatcherBench<C extends TestClock> {
+  readonly clock: C;
   readonly engine = new ManualEngine<number>();
   readonly dispatcher: Dispatcher<number, number>;
   readonly answeredBatches: Batch<number, number>[] = [];
@@ -41,9 +21,10 @@ export class DispatcherBench {
   /** In the order in which they were settled. */
   readonly settled: Settled[] = [];
 
-  constructor(batchSize: number, instances: number, sloLimitMs = 100) {
+  constructor(clock: C, batchSize: number, instances: number, sloLimitMs = 100) {
+    this.clock = clock;
     this.engine.freeInstances = instances;
-    this.dispatcher = new Dispatcher(this.engine, this.clock, sloLimitMs, {
+    this.dispatcher = new Dispatcher(this.engine, clock, sloLimitMs, {
       onAnswered: (batch) => this.answeredBatches.push(batch),
       onFailed: (batch) => this.failedBatches.push(batch),
     });
