@@ -16,14 +16,18 @@ const root = path.join(import.meta.dirname, '..');
 const folderName = 'dnnscaler';
 const limitBytes = 60e6;
 
-const { values } = parseArgs({
-  options: {
-    cuda: { type: 'string' },
-    wheels: { type: 'string' },
-    out: { type: 'string', default: path.join(root, 'out/portable') },
-  },
-});
-const { cuda } = values;
+const help = `npm run pack:portable -- [options]
+
+  --cuda PARTS       providers: the CUDA provider's files too; all: and CUDA 13 and cuDNN 9 themselves
+  --wheels FOLDER    takes wheels that lie there instead of downloading them from PyPI
+  --out FOLDER       default out/portable
+  --help             this text`;
+
+const { cuda, wheels, out, help: wantsHelp } = readOptions();
+if (wantsHelp === true) {
+  console.log(help);
+  process.exit(0);
+}
 if (cuda !== undefined && cuda !== 'providers' && cuda !== 'all') {
   console.error(`error: --cuda must be providers or all; received "${cuda}"`);
   process.exit(2);
@@ -34,7 +38,7 @@ try {
   const folder = path.join(scratch, folderName);
   console.log('gathering Node.js, the packages and the project');
   const libraries = stage(root, folder);
-  const target = path.resolve(values.out);
+  const target = path.resolve(out);
   rmSync(target, { recursive: true, force: true });
   const packed = packFolder({ folder, target, prefix: 'dnnscaler', limitBytes });
   const archives = [...packed.archives];
@@ -44,10 +48,10 @@ try {
     const extra = path.join(scratch, 'cuda', folderName);
     const cache = process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache');
     bringCuda({
-      wheelFolder: path.resolve(values.wheels ?? path.join(cache, 'dnnscaler-wheels')),
+      wheelFolder: path.resolve(wheels ?? path.join(cache, 'dnnscaler-wheels')),
       target: path.join(extra, path.relative(folder, libraries)),
       parts: cuda,
-      offline: values.wheels !== undefined,
+      offline: wheels !== undefined,
     });
     const more = packFolder({ folder: extra, target, prefix: 'dnnscaler-cuda', limitBytes });
     archives.push(...more.archives);
@@ -70,4 +74,20 @@ try {
   process.exitCode = 1;
 } finally {
   rmSync(scratch, { recursive: true, force: true });
+}
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        cuda: { type: 'string' },
+        wheels: { type: 'string' },
+        out: { type: 'string', default: path.join(root, 'out/portable') },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values;
+  } catch (error) {
+    console.error(`error: ${(error as Error).message}\n\n${help}`);
+    process.exit(2);
+  }
 }
