@@ -4,31 +4,16 @@ import { once } from 'node:events';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { sleep } from '../../clock.ts';
 import type { OperatingPoint } from '../../operating-point.ts';
-import type { Row } from '../../tensor/row.ts';
-import { FixtureFolder, looping } from './testing/fixtures.ts';
-import { openOnnxEngine } from './onnx-engine.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
 import type { OnnxEngineOptions } from './options.ts';
-import { Ear, applyTo, floats, int64, repliesOf, runOn } from './testing/driver.ts';
+import { Ear, applyTo, floats, repliesOf, runOn } from './testing/driver.ts';
+import { LoopingEngines, endless, row } from './testing/looping-engines.ts';
 
-const folder = new FixtureFolder();
-const loopPath = folder.model('looping', looping);
-const open: OnnxEngine[] = [];
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((engine) => engine.close()));
-});
-afterAll(() => folder.remove());
-
-async function openLoop(options: Partial<OnnxEngineOptions>): Promise<OnnxEngine> {
-  const engine = await openOnnxEngine({ modelPath: loopPath, cores: 2, ...options });
-  open.push(engine);
-  return engine;
-}
-
-/** A row that keeps its instance busy for so many turns, and comes back unchanged. */
-const row = (value: number, turns = 0): Row => [floats([value, 0, 0, value]), int64(turns)];
-const endless = Number.MAX_SAFE_INTEGER;
+const engines = new LoopingEngines();
+afterEach(() => engines.close());
+afterAll(() => engines.folder.remove());
+const openLoop = (options: Partial<OnnxEngineOptions>): Promise<OnnxEngine> =>
+  engines.open(options);
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -112,7 +97,7 @@ describe('operating points', () => {
 
   it('fall back to the batch size before when the model cannot run the new one', async () => {
     // The batch size less 1 is a place in a table of 4.
-    const modelPath = folder.model('at-most-four', {
+    const modelPath = engines.folder.model('at-most-four', {
       inputs: [{ name: 'x', type: 'FP32', dims: ['N', 2] }],
       outputs: [{ name: 'y', type: 'FP32', dims: ['N', 2] }],
       constants: [
@@ -209,7 +194,7 @@ describe('in a process of its own', () => {
     const code = `
       import { openOnnxEngine } from ${source('onnx-engine.ts')};
       import { Ear, applyTo, floats, int64, runOn } from ${source('testing/driver.ts')};
-      const modelPath = ${JSON.stringify(loopPath)};
+      const modelPath = ${JSON.stringify(engines.modelPath)};
       const row = (turns) => [floats([1, 2, 3, 4]), int64(turns)];
       const say = (value) => process.stdout.write(JSON.stringify(value) + '\\n');
       ${script}`;

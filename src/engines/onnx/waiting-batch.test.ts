@@ -1,30 +1,16 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { Row } from '../../tensor/row.ts';
 import type { RunOutcome } from '../engine.ts';
-import { openOnnxEngine } from './onnx-engine.ts';
 import type { OnnxEngine } from './onnx-engine.ts';
 import type { OnnxEngineOptions } from './options.ts';
-import { Ear, applyTo, floats, int64, runOn } from './testing/driver.ts';
-import { FixtureFolder, looping } from './testing/fixtures.ts';
+import { Ear, applyTo, runOn } from './testing/driver.ts';
+import { LoopingEngines, endless, row } from './testing/looping-engines.ts';
 
-const folder = new FixtureFolder();
-const loopPath = folder.model('looping', looping);
-const open: OnnxEngine[] = [];
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((engine) => engine.close()));
-});
-afterAll(() => folder.remove());
-
-async function openLoop(options: Partial<OnnxEngineOptions>): Promise<OnnxEngine> {
-  const engine = await openOnnxEngine({ modelPath: loopPath, cores: 2, ...options });
-  open.push(engine);
-  return engine;
-}
-
-/** A row that keeps its instance busy for so many turns, and comes back unchanged. */
-const row = (value: number, turns = 0): Row => [floats([value, 0, 0, value]), int64(turns)];
-const endless = Number.MAX_SAFE_INTEGER;
+const engines = new LoopingEngines();
+afterEach(() => engines.close());
+afterAll(() => engines.folder.remove());
+const openLoop = (options: Partial<OnnxEngineOptions>): Promise<OnnxEngine> =>
+  engines.open(options);
 
 describe('a batch that is handed over ahead of time', () => {
   it.each(['thread', 'process'] as const)(
