@@ -29,8 +29,11 @@ const roundMs = 6000;
  */
 const saturationWarmUpMs = 20_000;
 const smallNetwork = 'mobilenet_v1_025';
-/** One after the other before latencies count: until then the code of both ends is still compiled. */
-const warmUpRequests = 1000;
+/**
+ * One after the other before latencies count: until then the code of both ends is still compiled,
+ * as after a thousand much of it is.
+ */
+const warmUpRequests = 5000;
 const requestsInTurn = 200;
 const pauseMs = 15;
 

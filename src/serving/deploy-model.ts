@@ -15,7 +15,7 @@ export interface DeployModelOptions extends OnnxEngineOptions {
   readonly slo: Slo;
   /** A scaler by name, as `createScaler` takes it; default `auto`. */
   readonly scaler?: string;
-  /** Estimates latencies of instance counts not measured yet; default the library's. */
+  /** For `multi-tenancy` and `dnnscaler`: latencies of instance counts not measured yet; default the library's. */
   readonly estimate?: InstanceLatencyEstimator;
   readonly listener?: DeploymentListener;
   /** What to raise where several points hold the SLO; default `throughput`. The other needs a meter. */

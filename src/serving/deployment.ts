@@ -26,7 +26,7 @@ export interface DeploymentListener {
   /** A new point took effect, `tookMs` after it was asked for; `error` says why it fell short. */
   onPoint?(point: OperatingPoint, tookMs: number, error: DnnScalerError | null): void;
   onHealth?(health: EngineHealth): void;
-  /** An engine call was answered. */
+  /** An engine call was answered, and its rows have their replies. */
   onCall?(call: AnsweringCall): void;
 }
 
@@ -76,7 +76,6 @@ export class Deployment<Row = unknown, Reply = unknown> {
     this.#policy = { ...defaultWindowPolicy, ...options.windows };
     this.#dispatcher = new Dispatcher(options.engine, options.clock, options.slo.limitMs, {
       onAnswered: ({ epoch, requests }, call) => {
-        this.#listener.onCall?.(call);
         if (epoch !== this.#dispatcher.epoch || this.#phase !== 'serving') return;
         const { startedMs, endedMs, rows } = call;
         this.#measurement?.recordCall(
@@ -87,6 +86,7 @@ export class Deployment<Row = unknown, Reply = unknown> {
         );
         this.#decideIfDue(endedMs);
       },
+      onReplied: (call) => this.#listener.onCall?.(call),
       onFailed: (batch) => {
         if (batch.epoch !== this.#dispatcher.epoch || this.#phase !== 'serving') return;
         this.#measurement?.recordFailure(batch.requests.length);

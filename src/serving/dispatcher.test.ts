@@ -57,6 +57,14 @@ describe('batches', () => {
     expect(running()).toEqual([[5]]);
   });
 
+  it('are told of before their replies, and again after them', () => {
+    start(2, 1);
+    dispatcher.submit(0, () => bench.settledAtReplied.push(-bench.answeredBatches.length));
+    submit(1);
+    engine.running[0]?.answer();
+    expect(bench.settledAtReplied).toEqual([-1, 1]);
+  });
+
   it('go out full at once, in order of arrival, to as many instances as are free', () => {
     submit(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
     expect(running()).toEqual([

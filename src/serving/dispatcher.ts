@@ -7,6 +7,7 @@ import type { Engine, RunOutcome } from '../engines/engine.ts';
 import { DnnScalerError } from '../errors.ts';
 import { formatMs } from '../units.ts';
 import { BusyShare } from './busy-share.ts';
+import { ExpectedExecution } from './expected-execution.ts';
 import { startOf } from './request.ts';
 import type {
   AnsweringCall,
@@ -34,12 +35,12 @@ export class Dispatcher<Row, Reply> {
   readonly #listener: BatchListener<Row, Reply>;
   readonly #queue = new Lanes<PendingRequest<Row, Reply>>();
   readonly #busy: BusyShare;
+  readonly #expected = new ExpectedExecution();
   /** Batches that lost their instance, to run again as they are. */
   readonly #again: Pick<Batch<Row, Reply>, 'requests' | 'epoch' | 'deaths'>[] = [];
   #batchSize = 1;
   #epoch = 0;
   #sloLimitMs: number;
-  #expectedExecutionMs = Number.NaN;
   #inFlight = 0;
   /** Those of them that wait at an instance. */
   #prefetched = 0;
@@ -83,7 +84,7 @@ export class Dispatcher<Row, Reply> {
   setBatchSize(batchSize: number): void {
     this.#batchSize = batchSize;
     this.#epoch += 1;
-    this.#expectedExecutionMs = Number.NaN;
+    this.#expected.forget();
     this.pump();
   }
 
@@ -200,7 +201,7 @@ export class Dispatcher<Row, Reply> {
     if (freeInstances > 0 || prefetchRoom === 0 || this.#again.length > 0) return false;
     return isWorthPrefetching({
       running: this.#inFlight - this.#prefetched,
-      expectedExecutionMs: this.#expectedExecutionMs,
+      expectedExecutionMs: this.#expected.ms,
       sloLimitMs: this.#sloLimitMs,
     });
   }
@@ -214,7 +215,7 @@ export class Dispatcher<Row, Reply> {
       batchSize: this.#batchSize,
       oldestWaitMs: nowMs - (lane.peek()?.arrivalMs ?? nowMs),
       sloLimitMs: this.#sloLimitMs,
-      expectedExecutionMs: this.#expectedExecutionMs,
+      expectedExecutionMs: this.#expected.ms,
       busyShare: this.#busy.at(nowMs),
     });
   }
@@ -286,6 +287,7 @@ export class Dispatcher<Row, Reply> {
       } finally {
         this.together(() => {
           this.#end(batch, outcome, call);
+          if (outcome.kind === 'done') this.#listener.onReplied?.(call);
         });
       }
     };
@@ -306,7 +308,7 @@ export class Dispatcher<Row, Reply> {
   /** Tells of an answered batch, which may set off a change of the operating point. */
   #account(batch: Batch<Row, Reply>, call: AnsweringCall): void {
     this.#corked(() => {
-      if (batch.epoch === this.#epoch) this.#expect(call.endedMs - call.startedMs);
+      if (batch.epoch === this.#epoch) this.#expected.see(call.endedMs - call.startedMs);
       this.#listener.onAnswered(batch, call);
     });
   }
@@ -337,12 +339,5 @@ export class Dispatcher<Row, Reply> {
     if (requests.length === 1) return false;
     for (const request of requests) this.#again.push({ requests: [request], epoch, deaths });
     return true;
-  }
-
-  /** Follows the execution time: up at once, so that held-back batches are not late, down slowly. */
-  #expect(executionMs: number): void {
-    const expected = this.#expectedExecutionMs;
-    this.#expectedExecutionMs =
-      expected >= executionMs ? expected + (executionMs - expected) / 16 : executionMs;
   }
 }

@@ -45,10 +45,12 @@ export interface Batch<Row, Reply> {
   startedMs: number | undefined;
 }
 
-/** Told of every batch that ended for good, before its requests are settled. */
+/** Told of every batch that ended for good, before its requests are settled if not said otherwise. */
 export interface BatchListener<Row, Reply> {
   onAnswered(batch: Batch<Row, Reply>, call: AnsweringCall): void;
   onFailed(batch: Batch<Row, Reply>, error: DnnScalerError): void;
+  /** A batch was answered, and its requests are settled: for all that they need not wait for. */
+  onReplied?(call: AnsweringCall): void;
 }
 
 /**

@@ -2,7 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../clock.ts';
 import type { TraceContext } from '../../oip/trace-context.ts';
-import { traceContextOf } from '../../oip/trace-context.ts';
+import { traceContextOf, traceIdOf } from '../../oip/trace-context.ts';
 import { answerEncoding, compress, leastCompressedBytes } from './answer-encoding.ts';
 import { errorAnswer } from './status.ts';
 
@@ -10,6 +10,8 @@ import { errorAnswer } from './status.ts';
 export interface Answering {
   readonly clock: Clock;
   readonly writeTimeoutMs: number;
+  /** Whether requests write to the server's own log, and not to one that names the request. */
+  readonly sharesLog: boolean;
   /** True once the server is stopping: connections then end with their next answer. */
   isStopping: boolean;
 }
@@ -99,7 +101,11 @@ export function answerError(
   thrown: unknown,
 ): void {
   const { status, message, headers } = errorAnswer(thrown);
-  if (status === 500) request.log.error({ err: thrown }, message);
+  if (status === 500) {
+    const trace = answering.sharesLog ? traceOf(request.raw) : undefined;
+    const traced = trace === undefined ? {} : { traceId: traceIdOf(trace) };
+    request.log.error({ err: thrown, ...traced }, message);
+  }
   const parts = [Buffer.from(JSON.stringify({ error: message }))];
   answer(answering, reply, { status, headers: { ...headers, 'content-type': jsonType }, parts });
 }

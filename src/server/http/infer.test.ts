@@ -293,6 +293,19 @@ describe('a client that leaves', () => {
     await until(() => server.openRequests() === 0);
   });
 
+  it('is counted as one that left, all others by the status of their answer', async () => {
+    const statuses: number[] = [];
+    const { server, plane } = await start({ onAnswer: (status) => statuses.push(status) });
+    await post(server.url + infer, echoBody(1));
+    await post(server.url + infer, 'no JSON');
+    const socket = await openSocket(server.port);
+    socket.write(rawPost('/v2/models/held/infer', echoBody(1)));
+    await until(() => plane.pending.length === 1);
+    socket.destroy();
+    await until(() => statuses.length === 3);
+    expect(statuses).toEqual([200, 400, 499]);
+  });
+
   it('cancels everything it had in the pipeline, and frees its places', async () => {
     const { server, plane } = await start({ limits: { maxConcurrentRequests: 3 } });
     for (let round = 1; round <= 4; round += 1) {

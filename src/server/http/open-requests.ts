@@ -16,13 +16,15 @@ export class OpenRequests {
     return this.#requests.size;
   }
 
-  add(request: IncomingMessage, response: ServerResponse): void {
+  /** @param onClose called once, when it was answered or its connection is gone */
+  add(request: IncomingMessage, response: ServerResponse, onClose: () => void): void {
     const responses = this.#responsesOf.get(request.socket) ?? this.#watch(request.socket);
     this.#requests.add(request);
     responses.add(response);
     response.once('close', () => {
       this.#requests.delete(request);
       responses.delete(response);
+      onClose();
     });
   }
 

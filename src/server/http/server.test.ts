@@ -156,6 +156,23 @@ describe('the log', () => {
     expect(messages).toContain('request completed');
   });
 
+  it('names the trace of a fault, whether requests are logged or not', async () => {
+    for (const logRequests of [false, true]) {
+      const lines: string[] = [];
+      const stream = { write: (line: string) => void lines.push(line) };
+      const { server, plane } = await start({ logger: { stream }, logRequests });
+      plane.isLive = () => {
+        throw new Error('a fault');
+      };
+      const traceId = 'a'.repeat(32);
+      const headers = { traceparent: `00-${traceId}-${'b'.repeat(16)}-01` };
+      await fetch(`${server.url}/v2/health/live`, { headers });
+      const fault = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+      expect(fault.find(({ err }) => err !== undefined)).toMatchObject({ traceId });
+      expect(lines.filter((line) => line.split('traceId').length > 2)).toEqual([]);
+    }
+  });
+
   it('has faults, and requests only when wanted', async () => {
     for (const logRequests of [false, true]) {
       const lines: { level: string; text: string }[] = [];
@@ -168,8 +185,10 @@ describe('the log', () => {
       await fetch(`${server.url}/v2/health/live`);
       const faults = lines.filter(({ level }) => level === 'error');
       expect(faults.map(({ text }) => text)).toEqual(['internal error']);
-      const requests = lines.filter(({ text }) => text === 'incoming request');
-      expect(requests).toHaveLength(logRequests ? 2 : 0);
+      for (const told of ['incoming request', 'request completed']) {
+        const requests = lines.filter(({ text }) => text === told);
+        expect(requests).toHaveLength(logRequests ? 2 : 0);
+      }
     }
   });
 });

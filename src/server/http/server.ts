@@ -48,6 +48,7 @@ export async function startHttpServer(
   const answering: Answering = {
     clock: settings.clock,
     writeTimeoutMs: settings.limits.writeTimeoutMs,
+    sharesLog: !settings.logRequests,
     isStopping: false,
   };
   const guard = new Guard({
@@ -61,15 +62,13 @@ export async function startHttpServer(
   const app = createApp(settings, answering);
   const open = new OpenRequests();
   app.addHook('onRequest', (request, reply, done) => {
-    open.add(request.raw, reply.raw);
+    const response = reply.raw;
+    open.add(request.raw, response, () => {
+      settings.onAnswer(response.writableFinished ? response.statusCode : clientLeft);
+    });
     const { headers, httpVersion } = request.raw;
     const lacksHost = headers.host === undefined && httpVersion !== '1.0';
     done(lacksHost ? new HttpProblem(400, 'the Host header must be given') : undefined);
-  });
-  app.addHook('onResponse', ({ raw }, { raw: { headersSent, statusCode } }, done) => {
-    // A refusal may be sent before all of its request has come.
-    settings.onAnswer(headersSent || !raw.destroyed ? statusCode : clientLeft);
-    done();
   });
   addRoutes(app, { plane, settings, guard, admission, management, answering });
   try {
@@ -101,6 +100,8 @@ function createApp(settings: HttpSettings, answering: Answering): FastifyInstanc
       ? { logger: settings.logger ?? false }
       : { loggerInstance: settings.loggerInstance }),
     childLoggerFactory: (logger, bindings, childOptions, request) => {
+      // One for each request costs as much as the rest of Fastify.
+      if (!settings.logRequests) return logger;
       const trace = traceOf(request);
       const all = trace === undefined ? bindings : { ...bindings, traceId: traceIdOf(trace) };
       return logger.child(all, childOptions);
@@ -134,7 +135,7 @@ function forgetContentType(request: IncomingMessage): void {
   headers['content-type'] = type?.startsWith('image/') ? type : undefined;
 }
 
-/** How nginx logs a client that closed its request. */
+/** How nginx logs a client that closed its request; the server may have cut it off, too. */
 const clientLeft = 499;
 /** Requests to the repository at once. */
 const maxManagementRequests = 64;

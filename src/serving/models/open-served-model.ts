@@ -31,7 +31,7 @@ export interface ServedModelSpec {
   readonly name: string;
   readonly version: string;
   readonly slo: Slo;
-  /** By name, as `createScaler` takes it; `auto` is `joint` here. */
+  /** By name, as `createScaler` takes it; `auto` is `joint`. */
   readonly scaler: string;
   /** What to raise where several points hold the SLO; default `throughput`. */
   readonly objective?: Objective;
@@ -59,12 +59,6 @@ export interface ServingContext {
 }
 
 /**
- * Under live traffic both knobs at once hold an SLO where the search for one of them, which takes
- * every queue for a point too slow, walks away from it (`npm run bench:scalers`, open loop).
- */
-const scalerOfAuto = 'joint';
-
-/**
  * Loads a model, brings it to its operating point and gives it back ready to serve.
  *
  * @param closing cuts the search for the operating point short
@@ -88,7 +82,7 @@ export async function openServedModel(
     const state = { isCalibrating: true };
     const deployment = new Deployment<Row, Row>({
       engine,
-      scaler: createScaler(spec.scaler === 'auto' ? scalerOfAuto : spec.scaler, {
+      scaler: createScaler(spec.scaler, {
         limits: engine.limits,
         estimate: estimatorFor(),
         ...(spec.objective && { objective: spec.objective }),

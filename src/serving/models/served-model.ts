@@ -199,8 +199,13 @@ export class ServedModel {
         }
         try {
           const response = this.#respond(request, replies);
-          this.#recordSuccess(rows.length, startMs, preparedMs, call);
-          end(null, response);
+          const answeredMs = clock.nowMs();
+          try {
+            end(null, response);
+          } finally {
+            // Afterwards, so that the client need not wait for it.
+            this.#recordSuccess(rows.length, startMs, preparedMs, call, answeredMs);
+          }
         } catch (thrown) {
           end(toDnnScalerError(thrown), undefined, rows.length);
         }
@@ -247,15 +252,21 @@ export class ServedModel {
     };
   }
 
-  #recordSuccess(rows: number, startMs: number, preparedMs: number, call: AnsweringCall): void {
+  #recordSuccess(
+    rows: number,
+    startMs: number,
+    preparedMs: number,
+    call: AnsweringCall,
+    answeredMs: number,
+  ): void {
     const { clock, statistics, listener, deployment } = this.#options;
-    const totalMs = clock.nowMs() - startMs;
+    const totalMs = answeredMs - startMs;
     const times = {
       totalMs,
       inputMs: preparedMs - startMs,
       queueMs: call.startedMs - preparedMs,
       inferMs: call.endedMs - call.startedMs,
-      outputMs: clock.nowMs() - call.endedMs,
+      outputMs: answeredMs - call.endedMs,
     };
     statistics.recordSuccess(times, rows, clock.timeOfDayMs());
     listener.onRequest?.('answered', totalMs, rows, totalMs <= deployment.slo.limitMs);

@@ -17,6 +17,8 @@ export class DispatcherBench<C extends TestClock> {
   readonly engine = new ManualEngine<number>();
   readonly dispatcher: Dispatcher<number, number>;
   readonly answeredBatches: Batch<number, number>[] = [];
+  /** Rows that were settled when the listener was told that a batch has its replies. */
+  readonly settledAtReplied: number[] = [];
   readonly failedBatches: Batch<number, number>[] = [];
   /** In the order in which they were settled. */
   readonly settled: Settled[] = [];
@@ -26,6 +28,7 @@ export class DispatcherBench<C extends TestClock> {
     this.engine.freeInstances = instances;
     this.dispatcher = new Dispatcher(this.engine, clock, sloLimitMs, {
       onAnswered: (batch) => this.answeredBatches.push(batch),
+      onReplied: () => this.settledAtReplied.push(this.settled.length),
       onFailed: (batch) => this.failedBatches.push(batch),
     });
     this.engine.listen({
