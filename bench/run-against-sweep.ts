@@ -1,4 +1,4 @@
-/** What `run` reaches in steady state against the best point of an exhaustive sweep of its knob. */
+/** What `run --scaler dnnscaler` reaches in steady state against the best point of a sweep of its knob. */
 import { systemClock } from '../src/clock.ts';
 import type { OnnxEngine } from '../src/engines/onnx/onnx-engine.ts';
 import { estimatorFor } from '../src/estimation/index.ts';
@@ -140,7 +140,7 @@ async function sloAt(engine: OnnxEngine, rows: readonly Row[], factor: number): 
 }
 
 function run(engine: OnnxEngine, rows: readonly Row[], slo: Slo): Promise<RunResult> {
-  const scaler = createScaler('auto', { limits: engine.limits, estimate: estimatorFor() });
+  const scaler = createScaler('dnnscaler', { limits: engine.limits, estimate: estimatorFor() });
   const source = sourceOf(rows);
   return runTrial({ engine, scaler, slo, source, clock: systemClock, durationMs: runMs });
 }

@@ -31,7 +31,7 @@ const defaults: ModelCliOptions = {
 
 /** Time of each scaler; DNNScaler also has its network to profile. */
 const durations = [
-  { scaler: 'auto', durationMs: 26_000 },
+  { scaler: 'dnnscaler', durationMs: 26_000 },
   { scaler: 'clipper', durationMs: 18_000 },
   { scaler: 'fixed:1,1', durationMs: 6_000 },
 ];

@@ -90,7 +90,8 @@ function testUnder(major: number, tarball: string): void {
   check('dnnscaler run --json', () => {
     // Whether a busy machine held the SLO is not at stake here; that the outcome is told right is.
     const runFor = (duration: string): { held: boolean; result: { approach: unknown } } => {
-      const args = ['run', model, '--slo', '50ms', '--duration', duration, '--json'];
+      const options = ['--slo', '50ms', '--scaler', 'dnnscaler', '--duration', duration];
+      const args = ['run', model, ...options, '--json'];
       const { status, stdout } = dnnscaler(args, [0, 1, 3]);
       return { held: status === 0, result: JSON.parse(stdout) as { approach: unknown } };
     };

@@ -68,8 +68,8 @@ describe('dnnscaler run', () => {
     const csv = join(folder, 'series.csv');
     const runFor = (duration: string): Promise<Ended> =>
       run(
-        ...['run', 'zoo:mobilenet_v1_025', '--slo', '5s', '--duration', duration],
-        ...['--json', '--quiet', '--csv', csv],
+        ...['run', 'zoo:mobilenet_v1_025', '--slo', '5s', '--scaler', 'dnnscaler'],
+        ...['--duration', duration, '--json', '--quiet', '--csv', csv],
       );
     let ended = await runFor('9s');
     // On a machine that gives this process a tenth of a core, profiling alone takes that long.

@@ -36,7 +36,7 @@ export function compareCommand(): Command {
       '--scalers <list>',
       `the scalers, separated by semicolons or spaces; ${scalerHelp}`,
       splitScalers,
-      splitScalers('auto clipper fixed:1,1'),
+      splitScalers('auto dnnscaler clipper fixed:1,1'),
     );
   addObjectiveOptions(command, '30s');
   addPowerOptions(command);

@@ -171,7 +171,7 @@ export function addOutputOptions(command: Command): Command {
     .option('--quiet', 'show no progress');
 }
 
-export const scalerHelp = `what turns the knobs: ${scalerForms}`;
+export const scalerHelp = `what turns the knobs: ${scalerForms}; auto is joint`;
 
 export function sloFrom(options: Pick<ObjectiveCliOptions, 'slo' | 'percentile'>): Slo {
   return makeSlo(options.slo, options.percentile);

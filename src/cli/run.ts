@@ -26,7 +26,7 @@ type RunCliOptions = ModelCliOptions &
 /** `dnnscaler run`: serve one model in a closed loop and hold its SLO. */
 export function runCommand(): Command {
   const command = new Command('run')
-    .description('run a model under an SLO: find the approach and the operating point, and hold it')
+    .description('run a model under an SLO: find the operating point, and hold it')
     .argument('<model>', 'an ONNX file, or zoo:NAME')
     .option('--scaler <name>', scalerHelp, 'auto');
   addObjectiveOptions(command, '60s');

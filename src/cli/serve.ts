@@ -63,7 +63,7 @@ export function serveCommand(): Command {
   const command = new Command('serve')
     .description('serve models over HTTP and gRPC (Open Inference Protocol) under an SLO')
     .argument('<models...>', 'ONNX files, zoo:NAME, or folders laid out as NAME/VERSION/model.onnx')
-    .option('--scaler <name>', `${scalerHelp}; auto is joint`, 'auto');
+    .option('--scaler <name>', scalerHelp, 'auto');
   addSloOptions(command);
   command
     .option('--host <address>', 'address to listen on', '127.0.0.1')

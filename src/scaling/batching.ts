@@ -1,10 +1,17 @@
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
-import { batchSizeBinds, describeStanding, standingOf } from './assessment.ts';
+import {
+  bandShare,
+  controlledLatencyMs,
+  batchSizeBinds,
+  describeStanding,
+  standingOf,
+} from './assessment.ts';
 import type { KnobReading } from './knob-memory.ts';
 import { KnobMemory, typicalReadingOf } from './knob-memory.ts';
 import { towardsPeak } from './peak-search.ts';
 import type { Decision, Observation, Scaler } from './scaler.ts';
 import { Valuation } from './valuation.ts';
+import { formatMs } from '../units.ts';
 
 export interface BatchingOptions {
   readonly limits: KnobLimits;
@@ -16,6 +23,8 @@ export interface BatchingOptions {
   readonly valuation?: Valuation;
 }
 
+/** An aim under this share of the SLO is worth a word. */
+const tellingAim = 0.99;
 /** Batch sizes closer than this differ too little for their throughputs to be compared. */
 const tellingRatio = 1.4;
 
@@ -28,7 +37,8 @@ const tellingRatio = 1.4;
  * Differs from the authors' code, which could run past its largest batch, had no guard against
  * oscillation and kept a stale bracket for ever: here the bracket is derived from readings, which
  * are rescaled when calls at the batch size in use show that the machine's speed has changed. And
- * within the band the search goes on while that may bring clearly more throughput.
+ * within the band the search goes on while that may bring clearly more throughput. Where the machine's
+ * speed wanders it aims below the SLO, by as much as the percentile over many windows exceeds one's.
  */
 export class BatchingScaler implements Scaler {
   readonly name = 'batching';
@@ -64,8 +74,7 @@ export class BatchingScaler implements Scaler {
 
   decide(observation: Observation): Decision {
     const current = observation.point.batchSize;
-    const { limitMs } = observation.slo;
-    const why = describeStanding(observation);
+    const { limitMs: sloMs, percentile } = observation.slo;
     const at = (batchSize: number): OperatingPoint => ({ batchSize, instances: 1 });
     const hold = (note: string): Decision => ({
       point: at(current),
@@ -84,7 +93,14 @@ export class BatchingScaler implements Scaler {
     if (this.#asked > current) this.#memory.recordUnreachable(this.#asked);
     this.#asked = current;
     this.#valuation.learn(observation);
-    this.#memory.record(current, typicalReadingOf(observation));
+    const reading = typicalReadingOf(observation);
+    this.#memory.record(current, reading);
+    // What one window holds, many do not where the machine's speed wanders.
+    const limitMs = sloMs / this.#memory.wanderFactor(reading, percentile);
+    const why =
+      limitMs < tellingAim * sloMs
+        ? `${describeStanding(observation)}, aiming at ${formatMs(limitMs)} as the speed wanders`
+        : describeStanding(observation);
     const standing = standingOf(observation);
     if (standing === 'over') {
       const smaller = this.#smaller(current, limitMs);
@@ -111,7 +127,7 @@ export class BatchingScaler implements Scaler {
     }
     const { maxBatchSize } = this.#limits;
     if (current >= maxBatchSize) return hold('already at the largest batch');
-    const isInBand = standing === 'within';
+    const isInBand = controlledLatencyMs(observation) >= bandShare * limitMs;
     if (isInBand && !this.#memory.isPromising(current, maxBatchSize, limitMs)) {
       return hold('in the band, hold');
     }
@@ -119,7 +135,7 @@ export class BatchingScaler implements Scaler {
     if (larger !== undefined && !this.#memory.gainedNothingAt(current, limitMs)) {
       return moveTo(larger, isInBand ? `${why}, with room for more throughput` : why);
     }
-    this.#memory.tire(current, limitMs, standing === 'under');
+    this.#memory.tire(current, limitMs, !isInBand);
     return hold(
       larger === undefined
         ? 'larger batches are known to break the SLO or to bring nothing'

@@ -7,6 +7,12 @@ const reading = (latencyMs: number, throughputPerS: number, executionMs = latenc
   executionMs,
 });
 
+const speedOf = (meanMs: number, windows = 1) => ({
+  logMs: Math.log(meanMs),
+  variance: 0,
+  windows,
+});
+
 /** A memory of batch sizes 1, 8 and 32 of which 32 takes 100 ms. */
 function memory(): KnobMemory {
   const knob = new KnobMemory(1.4);
@@ -44,6 +50,45 @@ describe('KnobMemory', () => {
     knob.record(33, reading(110, 300));
     expect(knob.smallestUselessAbove(32, 1000)).toBe(33);
     expect(knob.fallsShortOf(32, 33)).toBe(true);
+  });
+
+  it('lets no difference decide that the wandering speed of the machine explains', () => {
+    for (const wander of [0, 0.15]) {
+      const knob = memory();
+      const readAt8 = (speed: number): void => {
+        const at8 = reading(40 / speed, 200 * speed);
+        knob.record(8, { ...at8, speed: speedOf(at8.latencyMs) });
+      };
+      [0, 1, -1, 1, 0].forEach((sign) => readAt8(Math.exp(sign * wander)));
+      knob.record(40, reading(130, 300));
+      expect(knob.fallsShortOf(32, 40)).toBe(wander === 0);
+      expect(knob.wanderFactor(reading(44, 200, 40), 0.95) > 1.1).toBe(wander > 0);
+    }
+  });
+
+  it('takes the mean throughput of several readings at one value', () => {
+    const knob = memory();
+    knob.record(8, { ...reading(40, 200), speed: speedOf(40) });
+    knob.record(8, { ...reading(42, 220), speed: speedOf(42) });
+    knob.record(8, { ...reading(41, 240), speed: speedOf(41) });
+    expect(knob.worthAt(8)).toBe(220);
+  });
+
+  it.each([
+    ['joins windows by itself', speedOf(40, 8)],
+    ['shows the throughput of little traffic', undefined],
+  ])('takes the last throughput at a value where it %s', (_, speed) => {
+    const knob = memory();
+    knob.record(8, { ...reading(40, 50), ...(speed && { speed }) });
+    knob.record(8, { ...reading(40, 50), ...(speed && { speed }) });
+    knob.record(8, { ...reading(40, 210), ...(speed && { speed }) });
+    expect(knob.worthAt(8)).toBe(210);
+  });
+
+  it('learns nothing of the speed from batches that were not full', () => {
+    const knob = memory();
+    for (const executionMs of [40, 30, 45, 35, 42]) knob.record(8, reading(executionMs, 200));
+    expect(knob.wanderFactor(reading(44, 200, 40), 0.95)).toBe(1);
   });
 
   it('rescales all readings when the machine slows down, and again when it recovers', () => {

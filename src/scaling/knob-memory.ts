@@ -1,5 +1,7 @@
-import { controlledLatencyMs } from './assessment.ts';
+import { batchSizeBinds, controlledLatencyMs, instancesBind } from './assessment.ts';
 import type { Observation } from './scaler.ts';
+import type { SpeedSample } from './volatility.ts';
+import { Volatility, spreadOf } from './volatility.ts';
 
 /** What was measured at one value of a knob. */
 export interface KnobReading {
@@ -8,6 +10,11 @@ export interface KnobReading {
   readonly throughputPerS: number;
   /** Median time of an engine call: how fast the machine was, whatever the tail and the load. */
   readonly executionMs: number;
+  /**
+   * How fast calls were in the newest window of it, and how many windows it joins; absent where batches
+   * were not full or instances idle: throughput was that of the traffic then.
+   */
+  readonly speed?: SpeedSample & { readonly windows: number };
 }
 
 export function readingOf(observation: Observation): KnobReading {
@@ -15,6 +22,17 @@ export function readingOf(observation: Observation): KnobReading {
     latencyMs: controlledLatencyMs(observation),
     throughputPerS: observation.throughputPerS,
     executionMs: observation.executionLatency.p50Ms,
+    ...(batchSizeBinds(observation) &&
+      instancesBind(observation) && { speed: speedOf(observation) }),
+  };
+}
+
+function speedOf({ newestWindow, calls, executionLatency }: Observation): Speed {
+  const newest = newestWindow ?? { calls, meanMs: executionLatency.meanMs };
+  return {
+    logMs: Math.log(newest.meanMs),
+    variance: spreadOf(executionLatency) ** 2 / newest.calls,
+    windows: Math.max(1, Math.round(calls / newest.calls)),
   };
 }
 
@@ -53,7 +71,16 @@ const firstPatience = 32;
  */
 const impatience = 4;
 
+/** Single windows at a value that its throughput is the mean of, at most. */
+const mostWindows = 5;
+/** A difference of two throughputs within so many standard deviations of it is taken for chance. */
+const chanceDeviations = 0.75;
+
+type Speed = NonNullable<KnobReading['speed']>;
+
 interface Remembered extends KnobReading {
+  /** Windows behind the throughput, each of which the machine's wandering speed made another. */
+  readonly windows: number;
   /** Execution time when the reading was made or last rescaled; slow drift adds up against it. */
   readonly anchorMs: number;
 }
@@ -61,14 +88,16 @@ interface Remembered extends KnobReading {
 /**
  * What a one-knob search has learnt: the latest reading at each value it visited. Brackets are
  * derived from it, so that a new SLO needs no special case. When the value in use turns out slower
- * or faster than it was, so are the others, and their readings are rescaled. Growth that once
- * failed is tried again, at ever longer intervals, so that one noisy window does not close it off
- * for good.
+ * or faster than it was, so are the others, and their readings are rescaled. How much the machine's
+ * speed wanders by itself is learnt where a value is read again, and a difference of throughput that it
+ * explains decides nothing. Growth that once failed is tried again, at ever longer intervals, so that
+ * one noisy window does not close it off for good.
  */
 export class KnobMemory {
   readonly #readings = new Map<number, Remembered>();
   readonly #tellingRatio: number;
   readonly #divisorAt: (value: number) => number;
+  readonly #volatility = new Volatility<number>();
   #patience = firstPatience;
   #holds = 0;
 
@@ -88,11 +117,17 @@ export class KnobMemory {
     const isTelling = ratio > 0 && Number.isFinite(ratio);
     const hasChanged = isTelling && (ratio > slower || ratio < faster);
     if (hasChanged) this.#rescale(ratio);
-    const anchorMs = this.#readings.get(value)?.anchorMs ?? Number.NaN;
-    const keepsAnchor = !hasChanged && anchorMs > 0;
+    const { speed } = reading;
+    if (speed !== undefined && Number.isFinite(speed.logMs + speed.variance)) {
+      if (hasChanged) this.#volatility.shift(Math.log(ratio), value);
+      this.#volatility.note(value, speed);
+    }
+    const before = hasChanged ? undefined : this.#readings.get(value);
+    const anchorMs = before?.anchorMs ?? Number.NaN;
     this.#readings.set(value, {
       ...reading,
-      anchorMs: keepsAnchor ? anchorMs : reading.executionMs,
+      ...joined(before, reading),
+      anchorMs: anchorMs > 0 ? anchorMs : reading.executionMs,
     });
   }
 
@@ -101,6 +136,7 @@ export class KnobMemory {
     this.#readings.set(value, {
       latencyMs: Number.POSITIVE_INFINITY,
       throughputPerS: 0,
+      windows: 0,
       executionMs: Number.NaN,
       anchorMs: Number.NaN,
     });
@@ -150,14 +186,13 @@ export class KnobMemory {
    * throughput to show for it.
    */
   smallestUselessAbove(value: number, limitMs: number): number | undefined {
-    const worthwhilePerS = this.#throughputPerS(value) * (1 + worthwhileShare);
     return this.#extreme(
       Math.min,
       (other, reading) =>
         other > value &&
         (reading.latencyMs > limitMs ||
           this.fallsShortOf(value, other) ||
-          (other >= value * this.#tellingRatio && reading.throughputPerS < worthwhilePerS)),
+          (other >= value * this.#tellingRatio && !this.#mayPay(other, value))),
     );
   }
 
@@ -170,9 +205,10 @@ export class KnobMemory {
    * @param largest value of the knob
    */
   isPromising(value: number, largest: number, limitMs: number): boolean {
+    const hereMs = this.#readings.get(value)?.latencyMs ?? Number.NaN;
+    if (hereMs > limitMs) return false;
     const useless = this.smallestUselessAbove(value, limitMs);
     if (useless === undefined) return largest >= (1 + promisingShare) * value;
-    const hereMs = this.#readings.get(value)?.latencyMs ?? Number.NaN;
     const uselessMs = this.#readings.get(useless)?.latencyMs ?? Number.NaN;
     if (uselessMs <= limitMs) return false;
     const share = Number.isFinite(uselessMs) ? (limitMs - hereMs) / (uselessMs - hereMs) : 1;
@@ -180,16 +216,24 @@ export class KnobMemory {
     return reach * hereMs >= (1 + promisingShare) * value * limitMs;
   }
 
+  /** By which factor a percentile over many windows, between which the speed wanders, exceeds one's. */
+  wanderFactor({ latencyMs, executionMs }: KnobReading, percentile: number): number {
+    const logTail = Math.max(0, Math.log(latencyMs / executionMs));
+    if (!Number.isFinite(logTail)) return 1;
+    return Math.exp(this.#volatility.widen(logTail, percentile) - logTail);
+  }
+
   /** True when `value` is known to give clearly less throughput than `best`. */
   fallsShortOf(best: number, value: number): boolean {
-    return this.#throughputPerS(value) * (1 + clearShare) < this.#throughputPerS(best);
+    const clearly = (1 + clearShare) * this.#chanceFactor(best, value);
+    return this.#throughputPerS(value) * clearly < this.#throughputPerS(best);
   }
 
   /** True when a clearly smaller value gave about the same throughput already. */
   gainedNothingAt(value: number, limitMs: number): boolean {
     const below = this.#tellingBelow(value, limitMs);
     if (below === undefined) return false;
-    return this.#throughputPerS(value) < this.#throughputPerS(below) * (1 + worthwhileShare);
+    return !this.#mayPay(value, below);
   }
 
   /**
@@ -233,6 +277,21 @@ export class KnobMemory {
     return this.#executionMs(value) * tail;
   }
 
+  /** Whether `value` may bring the throughput that makes it worth more than the smaller `below`. */
+  #mayPay(value: number, below: number): boolean {
+    const atMost = this.#throughputPerS(value) * this.#chanceFactor(value, below);
+    return atMost >= this.#throughputPerS(below) * (1 + worthwhileShare);
+  }
+
+  /** By which factor the throughputs of two values may differ as the machine's speed wanders. */
+  #chanceFactor(a: number, b: number): number {
+    const { sd } = this.#volatility;
+    if (sd === 0) return 1;
+    const variance = (value: number): number =>
+      sd ** 2 / Math.max(1, this.#readings.get(value)?.windows ?? 0);
+    return Math.exp(chanceDeviations * Math.sqrt(variance(a) + variance(b)));
+  }
+
   /**
    * How many times slower calls are than remembered. At a value never visited before they should
    * take no less than at the next smaller one and no more than at the next larger one.
@@ -266,6 +325,7 @@ export class KnobMemory {
   #rescale(ratio: number): void {
     for (const [value, reading] of this.#readings) {
       this.#readings.set(value, {
+        windows: reading.windows,
         latencyMs: reading.latencyMs * ratio,
         throughputPerS: reading.throughputPerS / ratio,
         executionMs: reading.executionMs * ratio,
@@ -284,4 +344,20 @@ export class KnobMemory {
     }
     return found;
   }
+}
+
+/**
+ * A reading of one window is joined with those before it at its value, so that a lucky one does not count
+ * for more than the others. One that joins windows already replaces what was there, as one does of which
+ * the traffic made the throughput.
+ */
+function joined(
+  before: Pick<Remembered, 'throughputPerS' | 'windows'> | undefined,
+  { throughputPerS, speed }: KnobReading,
+): Pick<Remembered, 'throughputPerS' | 'windows'> {
+  if (speed === undefined) return { throughputPerS, windows: 0 };
+  if (before === undefined || speed.windows > 1) return { throughputPerS, windows: speed.windows };
+  const windows = Math.min(before.windows + 1, mostWindows);
+  const mean = before.throughputPerS + (throughputPerS - before.throughputPerS) / windows;
+  return { throughputPerS: mean, windows };
 }

@@ -18,7 +18,7 @@ import { search } from './search.ts';
 import { shiftBetween } from './shift.ts';
 import { SideLooks } from './side-looks.ts';
 import { Timeliness } from './timeliness.ts';
-import { Volatility } from './volatility.ts';
+import { PointVolatility } from './volatility.ts';
 
 /** What a probe may risk: the expected excess over the limit, as a share of it. */
 const maxExcess = 0.3;
@@ -66,7 +66,7 @@ export class JointScaler implements Scaler {
   readonly #readings = new Readings();
   readonly #patience = new Patience();
   readonly #timeliness = new Timeliness();
-  readonly #volatility = new Volatility();
+  readonly #volatility = new PointVolatility();
   readonly #looks: SideLooks;
   #asked: OperatingPoint;
   #slo: Slo | null = null;

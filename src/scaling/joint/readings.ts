@@ -1,6 +1,7 @@
 import type { OperatingPoint } from '../../operating-point.ts';
 import { sameKnobs } from '../../operating-point.ts';
 import type { Observation } from '../scaler.ts';
+import { spreadOf } from '../volatility.ts';
 import type { PointReading } from './latency-model.ts';
 
 /** What was seen at one operating point, at the load that it had then. */
@@ -37,14 +38,11 @@ const mostWeightOfBefore = 4;
 const ruledOutBatchShare = 0.25;
 /** A jump in speed leaves this share of itself as doubt about what was read before. */
 export const doubtAfterShift = 0.12;
-/** p95 of a normal distribution, in standard deviations. */
-const deviationsAt95 = 1.645;
-
 /** What an observation with at least one answered row says. */
 export function readingOf(observation: Observation): Reading {
   const { point, calls, rows, busyShare, batchFill, executionLatency } = observation;
-  const { meanMs, p50Ms, p95Ms, atPercentileMs } = executionLatency;
-  const sigma = Math.log(p95Ms / p50Ms) / deviationsAt95;
+  const { meanMs, atPercentileMs } = executionLatency;
+  const sigma = spreadOf(executionLatency);
   // Calls cut by the ends of the observation count half: without them busy instances look idle.
   const busy = busyShare + point.instances / (2 * calls);
   return {

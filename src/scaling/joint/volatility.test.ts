@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { OperatingPoint } from '../../operating-point.ts';
 import { Random } from '../../random.ts';
 import type { Reading } from './readings.ts';
-import { Volatility } from './volatility.ts';
+import { PointVolatility } from './volatility.ts';
 
 const here: OperatingPoint = { batchSize: 4, instances: 2 };
 
@@ -16,16 +16,16 @@ function reading(latencyMs: number, parts: Partial<Reading> = {}): Reading {
 }
 
 /** One window each. */
-function noteEach(volatility: Volatility, latenciesMs: readonly number[]): void {
+function noteEach(volatility: PointVolatility, latenciesMs: readonly number[]): void {
   for (const latencyMs of latenciesMs) {
     volatility.note(reading(latencyMs), {});
   }
 }
 
-describe('Volatility', () => {
+describe('PointVolatility', () => {
   it('finds by how much the speed wanders', () => {
     const random = new Random(3);
-    const volatility = new Volatility();
+    const volatility = new PointVolatility();
     noteEach(
       volatility,
       Array.from({ length: 13 }, () => 10 * Math.exp(0.08 * random.normal())),
@@ -38,20 +38,20 @@ describe('Volatility', () => {
   });
 
   it('is none on a quiet machine, nor after one change of its speed', () => {
-    const volatility = new Volatility();
+    const volatility = new PointVolatility();
     noteEach(volatility, [10, 10.02, 9.98, 10.01, 15, 15.02, 14.99]);
     expect(volatility.sd).toBeLessThan(0.005);
     expect(volatility.widen(0.1, 0.95)).toBeCloseTo(0.1, 3);
   });
 
   it('says nothing of a few windows', () => {
-    const volatility = new Volatility();
+    const volatility = new PointVolatility();
     noteEach(volatility, [10, 12, 9]);
     expect(volatility.sd).toBe(0);
   });
 
   it('is none after one change that is met at many points', () => {
-    const volatility = new Volatility();
+    const volatility = new PointVolatility();
     const points = [1, 2, 4, 8].map((batchSize) => ({ batchSize, instances: 2 }));
     const noteAll = (factor: number): void => {
       for (const point of points) {
@@ -67,7 +67,7 @@ describe('Volatility', () => {
   });
 
   it('compares single windows, though an observation spans several', () => {
-    const volatility = new Volatility();
+    const volatility = new PointVolatility();
     for (const meanMs of [10, 12, 10, 12, 10]) {
       volatility.note(reading(11, { calls: 500 }), { newestWindow: { calls: 100, meanMs } });
     }
@@ -76,7 +76,7 @@ describe('Volatility', () => {
   });
 
   it('leaves out points that are idle in part', () => {
-    const volatility = new Volatility();
+    const volatility = new PointVolatility();
     for (const latencyMs of [10, 12, 9, 13, 8]) {
       volatility.note(reading(latencyMs, { batchSize: 2 }), {});
     }
