@@ -14,7 +14,7 @@ import { movesOf, quickLoop } from './quick-loop.ts';
 /**
  * What a machine shared with others adds to a call: noise of its own (sigma of the logarithm), a speed
  * that wanders (stationary deviation of the logarithm, and the time in which it forgets), and pauses
- * that hit some calls.
+ * that hit some calls. One whose programs are still being compiled is slower at first, by this share.
  */
 interface Restlessness {
   readonly name: string;
@@ -23,11 +23,17 @@ interface Restlessness {
   readonly forgetsMs: number;
   readonly pauseShare: number;
   readonly pauseMs: number;
+  readonly slowerAtFirst?: number;
 }
 
+const warmUpMs = 5000;
 const machines: readonly Restlessness[] = [
   { name: 'quiet', sigma: 0.05, wanderSd: 0, forgetsMs: 3000, pauseShare: 0, pauseMs: 0 },
   { name: 'restless', sigma: 0.06, wanderSd: 0.06, forgetsMs: 3000, pauseShare: 0.03, pauseMs: 2 },
+  {
+    ...{ name: 'warming', sigma: 0.06, wanderSd: 0.05, forgetsMs: 3000, pauseShare: 0.03 },
+    ...{ pauseMs: 2, slowerAtFirst: 0.35 },
+  },
   { name: 'wild', sigma: 0.08, wanderSd: 0.1, forgetsMs: 4000, pauseShare: 0.05, pauseMs: 3 },
 ];
 
@@ -131,7 +137,8 @@ function run(
     ...{ seed, durationMs },
     noiseSigma: machine.sigma,
     sloAt: () => slo,
-    slowdownAt: (nowMs) => wander.at(nowMs),
+    slowdownAt: (nowMs) =>
+      wander.at(nowMs) * (1 + (machine.slowerAtFirst ?? 0) * Math.exp(-nowMs / warmUpMs)),
     pauseMs: () => pauseOf(machine, pauses),
   });
   const last = windows.at(-1)?.point as OperatingPoint;

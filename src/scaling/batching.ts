@@ -6,8 +6,9 @@ import {
   describeStanding,
   standingOf,
 } from './assessment.ts';
-import type { KnobReading } from './knob-memory.ts';
-import { KnobMemory, typicalReadingOf } from './knob-memory.ts';
+import type { KnobReading } from './knob-reading.ts';
+import { KnobMemory } from './knob-memory.ts';
+import { typicalReadingOf } from './knob-reading.ts';
 import { towardsPeak } from './peak-search.ts';
 import type { Decision, Observation, Scaler } from './scaler.ts';
 import { Valuation } from './valuation.ts';

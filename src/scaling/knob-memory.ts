@@ -1,57 +1,6 @@
-import { batchSizeBinds, controlledLatencyMs, instancesBind } from './assessment.ts';
-import type { Observation } from './scaler.ts';
-import type { SpeedSample } from './volatility.ts';
-import { Volatility, spreadOf } from './volatility.ts';
-
-/** What was measured at one value of a knob. */
-export interface KnobReading {
-  /** The latency that the scaler controls. */
-  readonly latencyMs: number;
-  readonly throughputPerS: number;
-  /** Median time of an engine call: how fast the machine was, whatever the tail and the load. */
-  readonly executionMs: number;
-  /**
-   * How fast calls were in the newest window of it, and how many windows it joins; absent where batches
-   * were not full or instances idle: throughput was that of the traffic then.
-   */
-  readonly speed?: SpeedSample & { readonly windows: number };
-}
-
-export function readingOf(observation: Observation): KnobReading {
-  return {
-    latencyMs: controlledLatencyMs(observation),
-    throughputPerS: observation.throughputPerS,
-    executionMs: observation.executionLatency.p50Ms,
-    ...(batchSizeBinds(observation) &&
-      instancesBind(observation) && { speed: speedOf(observation) }),
-  };
-}
-
-function speedOf({ newestWindow, calls, executionLatency }: Observation): Speed {
-  const newest = newestWindow ?? { calls, meanMs: executionLatency.meanMs };
-  return {
-    logMs: Math.log(newest.meanMs),
-    variance: spreadOf(executionLatency) ** 2 / newest.calls,
-    windows: Math.max(1, Math.round(calls / newest.calls)),
-  };
-}
-
-/**
- * The same with the throughput that there would be if every call took the median time. What pauses of
- * the machine take from a window by chance is more than what close values of a knob differ by. A mean
- * further from the median than pauses explain is left with that much.
- */
-export function typicalReadingOf(observation: Observation): KnobReading {
-  const { meanMs, p50Ms } = observation.executionLatency;
-  const reading = readingOf(observation);
-  if (!(meanMs > 0)) return reading;
-  const ratio = Math.min(slower, Math.max(faster, meanMs / p50Ms));
-  return { ...reading, throughputPerS: reading.throughputPerS * ratio };
-}
-
-/** An engine call outside these multiples of the remembered one means that the machine's speed changed. */
-const slower = 1.25;
-const faster = 1 / slower;
+import type { KnobReading } from './knob-reading.ts';
+import { faster, slower } from './knob-reading.ts';
+import { Volatility } from './volatility.ts';
 
 /** Throughput must rise by this share to be worth a larger knob. */
 const worthwhileShare = 0.02;
@@ -76,8 +25,6 @@ const mostWindows = 5;
 /** A difference of two throughputs within so many standard deviations of it is taken for chance. */
 const chanceDeviations = 0.75;
 
-type Speed = NonNullable<KnobReading['speed']>;
-
 interface Remembered extends KnobReading {
   /** Windows behind the throughput, each of which the machine's wandering speed made another. */
   readonly windows: number;
@@ -86,7 +33,8 @@ interface Remembered extends KnobReading {
 }
 
 /**
- * What a one-knob search has learnt: the latest reading at each value it visited. Brackets are
+ * What a one-knob search has learnt: the latest reading at each value it visited, with the mean
+ * throughput of those before where one is a single window. Brackets are
  * derived from it, so that a new SLO needs no special case. When the value in use turns out slower
  * or faster than it was, so are the others, and their readings are rescaled. How much the machine's
  * speed wanders by itself is learnt where a value is read again, and a difference of throughput that it

@@ -1,7 +1,8 @@
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
 import { describeStanding, instancesBind, standingOf } from './assessment.ts';
-import type { KnobReading } from './knob-memory.ts';
-import { KnobMemory, readingOf } from './knob-memory.ts';
+import type { KnobReading } from './knob-reading.ts';
+import { KnobMemory } from './knob-memory.ts';
+import { readingOf } from './knob-reading.ts';
 import { towardsPeak } from './peak-search.ts';
 import type { Decision, Observation, Scaler } from './scaler.ts';
 import { Valuation } from './valuation.ts';

@@ -1,7 +1,7 @@
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
 import { formatPerS } from '../units.ts';
-import type { KnobReading } from './knob-memory.ts';
-import { readingOf, typicalReadingOf } from './knob-memory.ts';
+import type { KnobReading } from './knob-reading.ts';
+import { readingOf, typicalReadingOf } from './knob-reading.ts';
 import { probedInstances } from './multi-tenancy.ts';
 import type { Approach, Observation, ProfileReport } from './scaler.ts';
 import { Valuation } from './valuation.ts';

@@ -7,6 +7,8 @@ import type { Objective } from '../objective.ts';
 import type { Decision, Observation, Scaler } from '../scaler.ts';
 import { Valuation } from '../valuation.ts';
 import { meanLogMs } from './belief.ts';
+import { bestKnown } from './incumbent.ts';
+import type { Incumbent } from './incumbent.ts';
 import { LatencyModel } from './latency-model.ts';
 import { LatencyTarget } from './latency-target.ts';
 import { arrivingPerMs, loadOf, neededPerMs } from './load.ts';
@@ -18,6 +20,7 @@ import { search } from './search.ts';
 import { shiftBetween } from './shift.ts';
 import { SideLooks } from './side-looks.ts';
 import { Timeliness } from './timeliness.ts';
+import type { Seen } from './timeliness.ts';
 import { PointVolatility } from './volatility.ts';
 
 /** What a probe may risk: the expected excess over the limit, as a share of it. */
@@ -32,22 +35,12 @@ const riskInNeed = 1.2;
 /** Gain that a probe has to promise: resizing instances costs more than changing the batch. */
 const gainForBatch = 0.002;
 const gainForInstances = 0.004;
-/** Another known point has to be this much better than the one in use, and this much safer. */
-const clearlyBetter = 1.01;
+/** Another known point has to be this much safer than the one in use (logarithm). */
 const clearlySafer = 0.004;
 /** Where requests are late, calls have to be this much shorter (logarithm) elsewhere. */
 const clearlyQuicker = 0.05;
 /** From this share of a point's throughput on requests queue for want of it. */
 const busyShare = 0.85;
-
-/** The best point known to hold the SLO. */
-interface Incumbent {
-  readonly reading: Reading;
-  /** Rows answered per ms, full batches on all instances. */
-  readonly rowsPerMs: number;
-  /** What full batches on all instances are worth: rows per ms, or per ms and watt. */
-  readonly perMs: number;
-}
 
 /**
  * Both knobs at once. A model of the latencies (`latency-model.ts`) turns every observation into
@@ -99,9 +92,9 @@ export class JointScaler implements Scaler {
     const here = this.#learn(observation);
     if (here === null) return hold(point, `${why}: not as before, measure again`);
     const load = loadOf(observation);
+    if (load !== 'overloaded') this.#timeliness.record(observation);
     if (load === 'light') return hold(point, `${why}: room to spare, hold`);
     this.#valuation.learn(observation);
-    if (load === 'late') this.#timeliness.record(observation);
     if (this.#patience.isSettledAt(here, load)) return hold(point, `${why}: as expected, hold`);
 
     const model = new LatencyModel(this.#readings.uncertainBy(this.#volatility.sd));
@@ -120,6 +113,8 @@ export class JointScaler implements Scaler {
     const arriving = arrivingPerMs(observation);
     const isShort = load === 'overloaded' || (load === 'late' && arriving > busyShare * herePerMs);
     if (isShort && (best?.rowsPerMs ?? 0) < arriving) {
+      const timely = this.#soonerThan(here);
+      if (timely !== undefined && timely.requestMs <= slo.limitMs) return this.#goBack(timely, why);
       // No point answers all of it in time: then as many as can be, with no time left for waiting.
       const anyway = new LatencyTarget(slo, logTail);
       const more = this.#improve(anyway, model, here, 0, why);
@@ -139,9 +134,11 @@ export class JointScaler implements Scaler {
     needed: number,
     why: string,
   ): Decision | Incumbent | undefined {
-    const incumbent =
-      this.#incumbent(target, model, here, needed, clearlySafer) ??
-      this.#incumbent(target, model, here, needed, 0);
+    const known = {
+      ...{ readings: this.#readings, volatility: this.#volatility, valuation: this.#valuation },
+      ...{ target, model, here: here.point, needed, percentile: (this.#slo as Slo).percentile },
+    };
+    const incumbent = bestKnown(known, clearlySafer) ?? bestKnown(known, 0);
     const found =
       this.#search(target, model, here, incumbent, { needed }) ??
       this.#lookAside(target, model, here, incumbent);
@@ -153,18 +150,26 @@ export class JointScaler implements Scaler {
    * where the best point known is yet to show how late they come there.
    */
   #seekSooner(best: Incumbent | undefined, here: Reading, why: string): Decision | undefined {
-    const { point } = here;
     if (best !== undefined && this.#timeliness.at(best.reading.point) === undefined)
       return undefined;
-    const sooner = this.#timeliness.soonerThan(point, ({ batchSize, instances }) =>
+    const sooner = this.#soonerThan(here);
+    const holds = sooner !== undefined && sooner.requestMs <= (this.#slo as Slo).limitMs;
+    if (sooner === undefined || (this.#patience.isSpent && !holds)) {
+      this.#patience.settleAt(here);
+      return hold(here.point, `${why}: requests were answered no sooner elsewhere, hold`);
+    }
+    return this.#goBack(sooner, why);
+  }
+
+  #soonerThan({ point }: Reading): Seen | undefined {
+    return this.#timeliness.soonerThan(point, ({ batchSize, instances }) =>
       this.#readings.isReachable(batchSize, instances),
     );
-    if (sooner === undefined || this.#patience.isSpent) {
-      this.#patience.settleAt(here);
-      return hold(point, `${why}: requests were answered no sooner elsewhere, hold`);
-    }
-    const where = `${formatPoint(sooner.point)}, where it was ${formatMs(sooner.requestMs)}`;
-    return this.#moveTo(sooner.point, `${why}: back to ${where}`);
+  }
+
+  #goBack({ point, requestMs }: Seen, why: string): Decision {
+    const where = `${formatPoint(point)}, where it was ${formatMs(requestMs)}`;
+    return this.#moveTo(point, `${why}: back to ${where}`);
   }
 
   /** Nothing better is in sight: to the best point known. */
@@ -181,36 +186,6 @@ export class JointScaler implements Scaler {
     }
     const where = formatPoint(incumbent.reading.point);
     return this.#moveTo(incumbent.reading.point, `${why}: back to the best known, ${where}`);
-  }
-
-  /**
-   * The highest worth among the points seen that answer `needed` rows per ms at least and whose
-   * latency is within the target, with some extra margin (logarithm) for those not in use.
-   */
-  #incumbent(
-    target: LatencyTarget,
-    model: LatencyModel,
-    here: Reading,
-    needed: number,
-    extraMargin: number,
-  ): Incumbent | undefined {
-    const { percentile } = this.#slo as Slo;
-    let best: Incumbent | undefined;
-    for (const reading of this.#readings.all) {
-      const { batchSize, instances } = reading.point;
-      if (!this.#readings.isReachable(batchSize, instances)) continue;
-      const logMs = meanLogMs(model.predict(batchSize, instances));
-      const isHere = sameKnobs(reading.point, here.point);
-      const ownTail = this.#volatility.widen(this.#readings.logTailAt(reading), percentile);
-      const logTail = ownTail + (isHere ? 0 : extraMargin);
-      if (!target.holds(logMs, logTail, instances)) continue;
-      const rowsPerMs = (batchSize * instances) / Math.exp(logMs);
-      if (rowsPerMs < needed) continue;
-      const perMs = rowsPerMs / this.#valuation.divisorAt(batchSize, instances);
-      if (perMs > (best?.perMs ?? 0) * (isHere ? 1 : clearlyBetter))
-        best = { reading, perMs, rowsPerMs };
-    }
-    return best;
   }
 
   #search(

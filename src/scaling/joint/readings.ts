@@ -24,8 +24,10 @@ const leastSd = 0.004;
 const leastSigma = 0.02;
 /** With each further reading elsewhere a reading grows this much less certain. */
 const agingSd = 0.0005;
-/** Batches filled to this share count as full. */
+/** Batches filled to this share count as full, and instances busy for it as in full use. */
 const fullShare = 0.95;
+/** and its tail counts for this much less: tails change, as while a program is still being compiled. */
+const tailMemory = 0.95;
 /** Calls for which the tail seen everywhere counts when the tail at one point is estimated. */
 const commonTailCalls = 100;
 /** Older readings are forgotten: what they told is in the neighbourhood of newer ones. */
@@ -89,8 +91,9 @@ export class Readings {
     this.#failed = this.#failed.filter((point) => !isCovered(point, batchSize, instances));
     const before = replaces ? undefined : this.at(reading.point);
     const known = before === undefined ? reading : join(before, reading);
+    const drift = before === undefined ? 0 : driftBetween(before, known);
     const others = this.#all.filter((other) => !sameKnobs(other.point, reading.point));
-    this.#all = [known, ...others.map(grownOlder)].slice(0, mostReadings);
+    this.#all = [known, ...others.map((other) => grownOlder(other, drift))].slice(0, mostReadings);
     return known;
   }
 
@@ -177,8 +180,23 @@ function isCovered(failed: OperatingPoint, batchSize: number, instances: number)
   return instances >= failed.instances && batchSize >= failed.batchSize;
 }
 
-function grownOlder(reading: Reading): Reading {
-  return { ...reading, relativeSd: Math.hypot(reading.relativeSd, agingSd) };
+function grownOlder(reading: Reading, drift: number): Reading {
+  return {
+    ...reading,
+    latencyMs: reading.latencyMs * Math.exp(drift),
+    relativeSd: Math.hypot(reading.relativeSd, agingSd),
+    tailCalls: tailMemory * reading.tailCalls,
+  };
+}
+
+/** Whether all of its rows and instances were in use. */
+export function isFull({ point, batchSize, instances }: Reading): boolean {
+  return batchSize >= fullShare * point.batchSize && instances >= fullShare * point.instances;
+}
+
+/** What the machine's speed did at a point in full use (logarithm) it did everywhere. */
+function driftBetween(before: Reading, known: Reading): number {
+  return isFull(before) && isFull(known) ? Math.log(known.latencyMs / before.latencyMs) : 0;
 }
 
 /** Weighted by calls; what was seen before weighs at most four times what is seen now. */

@@ -1,5 +1,5 @@
 import type { Reading } from './readings.ts';
-import { doubtAfterShift } from './readings.ts';
+import { doubtAfterShift, isFull } from './readings.ts';
 
 /** A shift smaller than this (logarithm) changes nothing worth a search. */
 const leastShift = 0.02;
@@ -10,8 +10,6 @@ const deviationsOfTail = 8;
 const deviationsOfWander = 10;
 /** nor is one by so much (logarithm), however it wanders. */
 const mostWander = Math.log(1.3);
-/** From this share of its rows and instances on a point counts as fully used. */
-const fullShare = 0.95;
 
 export interface Shift {
   /** How much slower everything has become (logarithm); 0 when only the load differs. */
@@ -58,9 +56,4 @@ export function shiftBetween(
     return { logShift: byMean, reading: now };
   }
   return undefined;
-}
-
-/** Whether all of its rows and instances were in use. */
-export function isFull({ point, batchSize, instances }: Reading): boolean {
-  return batchSize >= fullShare * point.batchSize && instances >= fullShare * point.instances;
 }

@@ -10,7 +10,8 @@ const clearlySooner = 0.9;
 /** Arrival rates up to this many times as high as another are alike. */
 const alikeRates = 1.2;
 
-interface Seen {
+/** How soon requests were answered at a point. */
+export interface Seen {
   readonly point: OperatingPoint;
   readonly requestMs: number;
   /** Rows that arrived per ms. */
@@ -18,7 +19,7 @@ interface Seen {
 }
 
 /**
- * How late requests were at the points visited while they came late. How long requests wait depends
+ * How soon requests were answered at the points visited. How long requests wait depends
  * on how they arrive and how batches fill, of which the model of call latencies knows nothing: a
  * point of short calls that is nearly busy keeps them waiting longer than one of longer calls with
  * room in its batches. So among points known, what was measured decides, at about the arrival rate of
@@ -42,8 +43,8 @@ export class Timeliness {
   }
 
   /**
-   * Request latency at the SLO's percentile, in ms; undefined where requests never came late at an
-   * arrival rate like that of now.
+   * Request latency at the SLO's percentile, in ms; undefined where there never was an arrival rate
+   * like that of now.
    */
   at(point: OperatingPoint): number | undefined {
     return this.#seen.find((seen) => sameKnobs(seen.point, point) && this.#isAlike(seen))

@@ -2,7 +2,7 @@ import type { OperatingPoint } from '../../operating-point.ts';
 import type { Observation } from '../scaler.ts';
 import { Volatility } from '../volatility.ts';
 import type { Reading } from './readings.ts';
-import { isFull } from './shift.ts';
+import { isFull } from './readings.ts';
 
 /** How much the machine's speed wanders, learnt from full batches at the points of both knobs. */
 export class PointVolatility {

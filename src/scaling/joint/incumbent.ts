@@ -1,0 +1,61 @@
+import type { OperatingPoint } from '../../operating-point.ts';
+import { sameKnobs } from '../../operating-point.ts';
+import type { Valuation } from '../valuation.ts';
+import { meanLogMs } from './belief.ts';
+import type { LatencyPredictor } from './latency-model.ts';
+import type { LatencyTarget } from './latency-target.ts';
+import type { Reading, Readings } from './readings.ts';
+import type { PointVolatility } from './volatility.ts';
+
+/** Another known point has to be this much better than the one in use. */
+const clearlyBetter = 1.01;
+
+/** The best point known to hold the SLO. */
+export interface Incumbent {
+  readonly reading: Reading;
+  /** Rows answered per ms, full batches on all instances. */
+  readonly rowsPerMs: number;
+  /** What full batches on all instances are worth: rows per ms, or per ms and watt. */
+  readonly perMs: number;
+}
+
+/** What is known, and what is asked of a point. */
+export interface Known {
+  readonly readings: Readings;
+  readonly model: LatencyPredictor;
+  readonly volatility: PointVolatility;
+  readonly valuation: Valuation;
+  readonly target: LatencyTarget;
+  /** Of the SLO. */
+  readonly percentile: number;
+  /** The point in use. */
+  readonly here: OperatingPoint;
+  /** Rows per ms that the point has to answer at least. */
+  readonly needed: number;
+}
+
+/**
+ * The highest worth among the points seen that answer as much as is needed and whose latency is within
+ * the target.
+ *
+ * @param extraMargin (logarithm) for those not in use
+ */
+export function bestKnown(known: Known, extraMargin: number): Incumbent | undefined {
+  const { readings, model, volatility, valuation, target, percentile, here, needed } = known;
+  let best: Incumbent | undefined;
+  for (const reading of readings.all) {
+    const { batchSize, instances } = reading.point;
+    if (!readings.isReachable(batchSize, instances)) continue;
+    const logMs = meanLogMs(model.predict(batchSize, instances));
+    const isHere = sameKnobs(reading.point, here);
+    const ownTail = volatility.widen(readings.logTailAt(reading), percentile);
+    const logTail = ownTail + (isHere ? 0 : extraMargin);
+    if (!target.holds(logMs, logTail, instances)) continue;
+    const rowsPerMs = (batchSize * instances) / Math.exp(logMs);
+    if (rowsPerMs < needed) continue;
+    const perMs = rowsPerMs / valuation.divisorAt(batchSize, instances);
+    if (perMs > (best?.perMs ?? 0) * (isHere ? 1 : clearlyBetter))
+      best = { reading, perMs, rowsPerMs };
+  }
+  return best;
+}
