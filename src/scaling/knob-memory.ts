@@ -64,10 +64,12 @@ export class KnobMemory {
     // Infinite, 0 or NaN after a value that was out of reach or answered nothing.
     const isTelling = ratio > 0 && Number.isFinite(ratio);
     const hasChanged = isTelling && (ratio > slower || ratio < faster);
-    if (hasChanged) this.#rescale(ratio);
+    if (hasChanged) {
+      this.#rescale(ratio);
+      this.#volatility.shift(Math.log(ratio), value);
+    }
     const { speed } = reading;
     if (speed !== undefined && Number.isFinite(speed.logMs + speed.variance)) {
-      if (hasChanged) this.#volatility.shift(Math.log(ratio), value);
       this.#volatility.note(value, speed);
     }
     const before = hasChanged ? undefined : this.#readings.get(value);

@@ -285,10 +285,13 @@ export class Dispatcher<Row, Reply> {
           this.pump(true);
         }
       } finally {
-        this.together(() => {
-          this.#end(batch, outcome, call);
+        try {
+          this.together(() => {
+            this.#end(batch, outcome, call);
+          });
+        } finally {
           if (outcome.kind === 'done') this.#listener.onReplied?.(call);
-        });
+        }
       }
     };
     const started = (): void => {

@@ -113,8 +113,8 @@ export class JointScaler implements Scaler {
     const arriving = arrivingPerMs(observation);
     const isShort = load === 'overloaded' || (load === 'late' && arriving > busyShare * herePerMs);
     if (isShort && (best?.rowsPerMs ?? 0) < arriving) {
-      const timely = this.#soonerThan(here);
-      if (timely !== undefined && timely.requestMs <= slo.limitMs) return this.#goBack(timely, why);
+      const timely = load === 'late' ? this.#timelyElsewhere(here) : undefined;
+      if (timely !== undefined) return this.#goBack(timely, why);
       // No point answers all of it in time: then as many as can be, with no time left for waiting.
       const anyway = new LatencyTarget(slo, logTail);
       const more = this.#improve(anyway, model, here, 0, why);
@@ -152,9 +152,8 @@ export class JointScaler implements Scaler {
   #seekSooner(best: Incumbent | undefined, here: Reading, why: string): Decision | undefined {
     if (best !== undefined && this.#timeliness.at(best.reading.point) === undefined)
       return undefined;
-    const sooner = this.#soonerThan(here);
-    const holds = sooner !== undefined && sooner.requestMs <= (this.#slo as Slo).limitMs;
-    if (sooner === undefined || (this.#patience.isSpent && !holds)) {
+    const sooner = this.#patience.isSpent ? this.#timelyElsewhere(here) : this.#soonerThan(here);
+    if (sooner === undefined) {
       this.#patience.settleAt(here);
       return hold(here.point, `${why}: requests were answered no sooner elsewhere, hold`);
     }
@@ -165,6 +164,14 @@ export class JointScaler implements Scaler {
     return this.#timeliness.soonerThan(point, ({ batchSize, instances }) =>
       this.#readings.isReachable(batchSize, instances),
     );
+  }
+
+  /** A point known to have held the SLO at about this rate, where this one does not: ends no search. */
+  #timelyElsewhere(here: Reading): Seen | undefined {
+    const { limitMs } = this.#slo as Slo;
+    if (!((this.#timeliness.at(here.point) ?? 0) > limitMs)) return undefined;
+    const sooner = this.#soonerThan(here);
+    return sooner !== undefined && sooner.requestMs <= limitMs ? sooner : undefined;
   }
 
   #goBack({ point, requestMs }: Seen, why: string): Decision {

@@ -22,12 +22,14 @@ export interface Reading extends PointReading {
 const leastSd = 0.004;
 /** Spread of calls that is taken for granted when few show less. */
 const leastSigma = 0.02;
+/** This share of a drift of the speed is doubt: a first reading that was off drifts, too. */
+const driftDoubt = 0.5;
+/** With each further reading of a tail elsewhere one counts for this much less: tails change. */
+const tailMemory = 0.95;
 /** With each further reading elsewhere a reading grows this much less certain. */
 const agingSd = 0.0005;
 /** Batches filled to this share count as full, and instances busy for it as in full use. */
 const fullShare = 0.95;
-/** and its tail counts for this much less: tails change, as while a program is still being compiled. */
-const tailMemory = 0.95;
 /** Calls for which the tail seen everywhere counts when the tail at one point is estimated. */
 const commonTailCalls = 100;
 /** Older readings are forgotten: what they told is in the neighbourhood of newer ones. */
@@ -40,6 +42,7 @@ const mostWeightOfBefore = 4;
 const ruledOutBatchShare = 0.25;
 /** A jump in speed leaves this share of itself as doubt about what was read before. */
 export const doubtAfterShift = 0.12;
+
 /** What an observation with at least one answered row says. */
 export function readingOf(observation: Observation): Reading {
   const { point, calls, rows, busyShare, batchFill, executionLatency } = observation;
@@ -92,8 +95,11 @@ export class Readings {
     const before = replaces ? undefined : this.at(reading.point);
     const known = before === undefined ? reading : join(before, reading);
     const drift = before === undefined ? 0 : driftBetween(before, known);
-    const others = this.#all.filter((other) => !sameKnobs(other.point, reading.point));
-    this.#all = [known, ...others.map((other) => grownOlder(other, drift))].slice(0, mostReadings);
+    const tailShare = reading.tailCalls > 0 ? tailMemory : 1;
+    const others = this.#all
+      .filter((other) => !sameKnobs(other.point, reading.point))
+      .map((other) => grownOlder(other, drift, tailShare));
+    this.#all = [known, ...others].slice(0, mostReadings);
     return known;
   }
 
@@ -180,12 +186,12 @@ function isCovered(failed: OperatingPoint, batchSize: number, instances: number)
   return instances >= failed.instances && batchSize >= failed.batchSize;
 }
 
-function grownOlder(reading: Reading, drift: number): Reading {
+function grownOlder(reading: Reading, drift: number, tailShare: number): Reading {
   return {
     ...reading,
     latencyMs: reading.latencyMs * Math.exp(drift),
-    relativeSd: Math.hypot(reading.relativeSd, agingSd),
-    tailCalls: tailMemory * reading.tailCalls,
+    relativeSd: Math.hypot(reading.relativeSd, agingSd, driftDoubt * drift),
+    tailCalls: tailShare * reading.tailCalls,
   };
 }
 

@@ -49,6 +49,19 @@ describe('Timeliness', () => {
     expect(timeliness.soonerThan(short, any)?.point).toEqual(roomy);
   });
 
+  it('keeps what a busy hour showed through a quiet one', () => {
+    const timeliness = new Timeliness();
+    timeliness.record(seen(roomy, 7));
+    timeliness.record(seen(roomy, 3, 20));
+    timeliness.record(seen(short, 12));
+    expect(timeliness.at(roomy)).toBe(7);
+    expect(timeliness.soonerThan(short, any)?.point).toEqual(roomy);
+    for (let arrivals = 1; arrivals < 1e9; arrivals *= 1.3)
+      timeliness.record(seen(short, 5, arrivals));
+    timeliness.record(seen(short, 12));
+    expect(timeliness.at(roomy)).toBeUndefined();
+  });
+
   it('averages what one point shows over time, and forgets when the world changes', () => {
     const timeliness = new Timeliness();
     timeliness.record(seen(short, 10));

@@ -7,6 +7,8 @@ import { arrivingPerMs } from './load.ts';
 const weightOfNow = 0.5;
 /** Requests elsewhere have to be answered in this share of the time, at most, to go there. */
 const clearlySooner = 0.9;
+/** Points at rates that are remembered: a quiet hour does not make a busy one forgotten. */
+const mostSeen = 40;
 /** Arrival rates up to this many times as high as another are alike. */
 const alikeRates = 1.2;
 
@@ -36,9 +38,12 @@ export class Timeliness {
     const nowMs = requestLatency.atPercentileMs;
     const before = this.at(point) ?? nowMs;
     const requestMs = before + weightOfNow * (nowMs - before);
+    const others = this.#seen.filter((other) => {
+      return !sameKnobs(other.point, point) || !this.#isAlike(other);
+    });
     this.#seen = [
       { point, requestMs, arrivingPerMs: this.#arrivingPerMs },
-      ...this.#seen.filter((other) => !sameKnobs(other.point, point)),
+      ...others.slice(0, mostSeen - 1),
     ];
   }
 

@@ -78,7 +78,7 @@ export interface HttpServerOptions {
   readonly loggerInstance?: FastifyBaseLogger;
   /** Log each request and its answer at level `info`, not only faults. Default false. */
   readonly logRequests?: boolean;
-  /** Told the status of every answer; 499 when the client left, or was cut off, before it had it whole. */
+  /** Told the status of every answer; 499 when the client left, or was cut off, before it. */
   readonly onAnswer?: (status: number) => void;
   readonly clock?: Clock;
 }
