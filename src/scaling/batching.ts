@@ -1,18 +1,18 @@
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
+import { formatMs } from '../units.ts';
 import {
   bandShare,
-  controlledLatencyMs,
   batchSizeBinds,
+  controlledLatencyMs,
   describeStanding,
   standingOf,
 } from './assessment.ts';
-import type { KnobReading } from './knob-reading.ts';
 import { KnobMemory } from './knob-memory.ts';
+import type { KnobReading } from './knob-reading.ts';
 import { typicalReadingOf } from './knob-reading.ts';
 import { towardsPeak } from './peak-search.ts';
 import type { Decision, Observation, Scaler } from './scaler.ts';
 import { Valuation } from './valuation.ts';
-import { formatMs } from '../units.ts';
 
 export interface BatchingOptions {
   readonly limits: KnobLimits;
