@@ -23,7 +23,14 @@ export function postBytes(
   return Buffer.concat([Buffer.from(head), body]);
 }
 
-/** Keeps so many requests under way for a while, each on a connection of its own; answers a second. */
+/** Requests are under way this long before any counts: none runs at first, then all come at once. */
+const leadMs = 1000;
+
+/**
+ * Keeps so many requests under way for a while, each on a connection of its own; answers a second,
+ * from the last one before the while to the last one in it, so that neither the start nor the end,
+ * when fewer are under way, is part of it.
+ */
 export async function answeredPerS(
   url: string,
   requests: readonly Buffer[],
@@ -32,19 +39,27 @@ export async function answeredPerS(
 ): Promise<number> {
   const startMs = systemClock.nowMs();
   let answered = 0;
-  const loops = Array.from({ length: inFlight }, async (_, first) => {
+  let first = { answered, atMs: startMs };
+  let last = first;
+  const count = (): void => {
+    const atMs = systemClock.nowMs();
+    answered += 1;
+    if (atMs <= startMs + leadMs) first = { answered, atMs };
+    else if (atMs <= startMs + leadMs + durationMs) last = { answered, atMs };
+  };
+  const loops = Array.from({ length: inFlight }, async (_, own) => {
     const connection = await openConnection(url);
     try {
-      for (let i = first; systemClock.nowMs() - startMs < durationMs; i += inFlight) {
+      for (let i = own; systemClock.nowMs() < startMs + leadMs + durationMs; i += inFlight) {
         await connection.ask(requests[i % requests.length] as Buffer);
-        answered += 1;
+        count();
       }
     } finally {
       connection.close();
     }
   });
   await Promise.all(loops);
-  return (1000 * answered) / (systemClock.nowMs() - startMs);
+  return (1000 * (last.answered - first.answered)) / (last.atMs - first.atMs);
 }
 
 /** One connection, one request at a time. */

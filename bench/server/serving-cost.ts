@@ -21,8 +21,8 @@ import { startEcho } from './echo-server.ts';
 import type { Connection } from './lean-client.ts';
 import { answeredPerS, openConnection, postBytes, requestBytes } from './lean-client.ts';
 
-const rounds = 5;
-const roundMs = 6000;
+const rounds = 9;
+const roundMs = 3000;
 /**
  * How long the server answers requests of a small network before its throughput counts: a few thousand
  * requests, which a large one does not answer in minutes, and until which its code is compiled.
