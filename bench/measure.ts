@@ -13,7 +13,7 @@ import { syntheticSource } from '../src/workload/row-source.ts';
 /** How long each point is measured, at least, and what else a sweep can be told. */
 export type PointPolicy = Pick<
   SweepOptions<Row, Row>,
-  'pointMs' | 'pointCalls' | 'queuedBatches' | 'onPoint' | 'onStoppable'
+  'pointMs' | 'pointCalls' | 'queuedBatches' | 'onPoint' | 'onStoppable' | 'listener'
 >;
 
 /** The same rows over and over. */

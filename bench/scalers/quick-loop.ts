@@ -24,7 +24,7 @@ export interface QuickOptions {
   sloAt(nowMs: number): Slo;
   readonly slowdownAt?: (nowMs: number) => number;
   /** Added to a call. */
-  readonly pauseMs?: () => number;
+  readonly pauseMs?: (nowMs: number) => number;
 }
 
 /**
@@ -46,7 +46,7 @@ export function quickLoop(options: QuickOptions): readonly QuickWindow[] {
       surface.latencyMs(batchSize, instances) *
         slowdownAt(nowMs) *
         Math.exp(noiseSigma * random.normal()) +
-      pauseMs();
+      pauseMs(nowMs);
     nowMs += tookMs / instances;
     const startedMs = nowMs - tookMs;
     // One row stands for the batch: all of its rows take equally long.

@@ -24,6 +24,20 @@ interface Restlessness {
   readonly pauseShare: number;
   readonly pauseMs: number;
   readonly slowerAtFirst?: number;
+  readonly neighbour?: Neighbour;
+}
+
+/**
+ * One that works now and then, for so long and a share of the time: calls then take longer, and more of
+ * them pause. What a point gives in the long run is counted without it: a scaler may step back for it,
+ * and has to return.
+ */
+interface Neighbour {
+  readonly share: number;
+  readonly worksForMs: number;
+  readonly slowdown: number;
+  readonly pauseShare: number;
+  readonly pauseMs: number;
 }
 
 const warmUpMs = 5000;
@@ -33,6 +47,11 @@ const machines: readonly Restlessness[] = [
   {
     ...{ name: 'warming', sigma: 0.06, wanderSd: 0.05, forgetsMs: 3000, pauseShare: 0.03 },
     ...{ pauseMs: 2, slowerAtFirst: 0.35 },
+  },
+  {
+    ...{ name: 'shared', sigma: 0.06, wanderSd: 0.05, forgetsMs: 3000, pauseShare: 0.03 },
+    pauseMs: 2,
+    neighbour: { share: 0.2, worksForMs: 3000, slowdown: 1.35, pauseShare: 0.15, pauseMs: 6 },
   },
   { name: 'wild', sigma: 0.08, wanderSd: 0.1, forgetsMs: 4000, pauseShare: 0.05, pauseMs: 3 },
 ];
@@ -138,8 +157,10 @@ function run(
     noiseSigma: machine.sigma,
     sloAt: () => slo,
     slowdownAt: (nowMs) =>
-      wander.at(nowMs) * (1 + (machine.slowerAtFirst ?? 0) * Math.exp(-nowMs / warmUpMs)),
-    pauseMs: () => pauseOf(machine, pauses),
+      wander.at(nowMs) *
+      (wander.neighbourAt(nowMs)?.slowdown ?? 1) *
+      (1 + (machine.slowerAtFirst ?? 0) * Math.exp(-nowMs / warmUpMs)),
+    pauseMs: (nowMs) => pauseOf(wander.neighbourAt(nowMs) ?? machine, pauses),
   });
   const last = windows.at(-1)?.point as OperatingPoint;
   return {
@@ -150,16 +171,32 @@ function run(
   };
 }
 
-/** A speed with a memory: an Ornstein-Uhlenbeck process on its logarithm. */
+/** A speed with a memory, an Ornstein-Uhlenbeck process on its logarithm, and a neighbour's visits. */
 class Wander {
   readonly #machine: Restlessness;
   readonly #random: Random;
   #log = 0;
   #atMs = 0;
+  #isDisturbed = false;
+  #changesMs = 0;
 
   constructor(machine: Restlessness, random: Random) {
     this.#machine = machine;
     this.#random = random;
+  }
+
+  /** The neighbour, while it works; it comes and goes at random. */
+  neighbourAt(nowMs: number): Neighbour | undefined {
+    const { neighbour } = this.#machine;
+    if (neighbour === undefined) return undefined;
+    const awayForMs = (neighbour.worksForMs * (1 - neighbour.share)) / neighbour.share;
+    while (nowMs >= this.#changesMs) {
+      this.#isDisturbed = this.#changesMs > 0 && !this.#isDisturbed;
+      this.#changesMs += this.#random.exponential(
+        this.#isDisturbed ? neighbour.worksForMs : awayForMs,
+      );
+    }
+    return this.#isDisturbed ? neighbour : undefined;
   }
 
   at(nowMs: number): number {
@@ -171,7 +208,10 @@ class Wander {
   }
 }
 
-function pauseOf({ pauseShare, pauseMs }: Restlessness, random: Random): number {
+function pauseOf(
+  { pauseShare, pauseMs }: Pick<Restlessness, 'pauseShare' | 'pauseMs'>,
+  random: Random,
+): number {
   return random.next() < pauseShare ? random.exponential(pauseMs) : 0;
 }
 

@@ -25,6 +25,18 @@ export function meanLogMs({ count, shares, logMs }: LatencyBelief): number {
   return mean;
 }
 
+/** Standard deviation of the natural logarithm of the latency. */
+export function sdOfLog(belief: LatencyBelief): number {
+  const { count, shares, logMs, sds } = belief;
+  const mean = meanLogMs(belief);
+  let variance = 0;
+  for (let c = 0; c < count; c += 1) {
+    const apart = (logMs[c] as number) - mean;
+    variance += (shares[c] as number) * ((sds[c] as number) ** 2 + apart * apart);
+  }
+  return Math.sqrt(variance);
+}
+
 /** Chance that the latency is within the limit. */
 export function chanceWithin(belief: LatencyBelief, logLimitMs: number): number {
   const { count, shares, logMs, sds } = belief;

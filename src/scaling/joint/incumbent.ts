@@ -4,6 +4,7 @@ import type { Valuation } from '../valuation.ts';
 import { meanLogMs } from './belief.ts';
 import type { LatencyPredictor } from './latency-model.ts';
 import type { LatencyTarget } from './latency-target.ts';
+import type { Reachability } from './reachability.ts';
 import type { Reading, Readings } from './readings.ts';
 import type { PointVolatility } from './volatility.ts';
 
@@ -22,6 +23,7 @@ export interface Incumbent {
 /** What is known, and what is asked of a point. */
 export interface Known {
   readonly readings: Readings;
+  readonly reachability: Reachability;
   readonly model: LatencyPredictor;
   readonly volatility: PointVolatility;
   readonly valuation: Valuation;
@@ -41,11 +43,12 @@ export interface Known {
  * @param extraMargin (logarithm) for those not in use
  */
 export function bestKnown(known: Known, extraMargin: number): Incumbent | undefined {
-  const { readings, model, volatility, valuation, target, percentile, here, needed } = known;
+  const { readings, reachability, model, volatility, valuation, target, percentile, here, needed } =
+    known;
   let best: Incumbent | undefined;
   for (const reading of readings.all) {
     const { batchSize, instances } = reading.point;
-    if (!readings.isReachable(batchSize, instances)) continue;
+    if (!reachability.isReachable(batchSize, instances)) continue;
     const logMs = meanLogMs(model.predict(batchSize, instances));
     const isHere = sameKnobs(reading.point, here);
     const ownTail = volatility.widen(readings.logTailAt(reading), percentile);

@@ -19,6 +19,8 @@ interface World {
   readonly law: Law;
   readonly slo: number;
   readonly reach?: (point: OperatingPoint) => OperatingPoint;
+  /** Exponential, added to a share of the calls. */
+  readonly pauses?: { readonly share: number; readonly meanMs: number };
 }
 
 /** A closed loop of windows of 40 calls with 5% noise; `worldAt` says what holds in each window. */
@@ -33,10 +35,12 @@ function drive(
   const decisions: Decision[] = [];
   const points = [point];
   for (let window = 0; window < windows; window += 1) {
-    const { law, slo, reach } = worldAt(window);
+    const { law, slo, reach, pauses } = worldAt(window);
+    const pauseMs = (): number =>
+      pauses !== undefined && random.next() < pauses.share ? random.exponential(pauses.meanMs) : 0;
     const calls = Float64Array.from(
       { length: 40 * point.instances },
-      () => law(point.batchSize, point.instances) * Math.exp(0.05 * random.normal()),
+      () => law(point.batchSize, point.instances) * Math.exp(0.05 * random.normal()) + pauseMs(),
     );
     const latency = summarizeLatencies([calls], 0.95);
     const perS = (1000 * point.batchSize * point.instances) / latency.meanMs;
@@ -251,5 +255,30 @@ describe('JointScaler', () => {
       expect(kind).toBe('probe');
       expect(point.batchSize * point.instances).toBeGreaterThan(1);
     });
+  });
+
+  it('is soon back where it was when a neighbour that comes and goes has left', () => {
+    const slo = 60;
+    const best = bestPerMs(twoResources, slo);
+    const shares: number[] = [];
+    for (let seed = 1; seed <= 4; seed += 1) {
+      const chance = new Random(100 + seed);
+      let isThere = false;
+      // Away for 16 windows on average, there for 4.
+      const visits = Array.from({ length: 160 }, () => {
+        isThere = chance.next() < (isThere ? 0.75 : 1 / 16);
+        return isThere;
+      });
+      const worldAt = (window: number): World => {
+        return visits[window] === true
+          ? { law: (b, n) => 1.35 * twoResources(b, n), slo, pauses: { share: 0.15, meanMs: 40 } }
+          : { law: twoResources, slo };
+      };
+      const { points } = drive(new JointScaler(limits), visits.length, worldAt, seed);
+      points.slice(20, visits.length).forEach((point, i) => {
+        if (visits[i + 20] === false) shares.push(Math.min(1, perMs(twoResources, point) / best));
+      });
+    }
+    expect(shares.reduce((sum, share) => sum + share, 0) / shares.length).toBeGreaterThan(0.95);
   });
 });

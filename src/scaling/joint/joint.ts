@@ -12,7 +12,9 @@ import type { Incumbent } from './incumbent.ts';
 import { LatencyModel } from './latency-model.ts';
 import { LatencyTarget } from './latency-target.ts';
 import { arrivingPerMs, loadOf, neededPerMs } from './load.ts';
+import { PastWorlds } from './past-worlds.ts';
 import { Patience } from './patience.ts';
+import { Reachability } from './reachability.ts';
 import type { Reading } from './readings.ts';
 import { Readings, readingOf } from './readings.ts';
 import type { Candidate, SearchLimits } from './search.ts';
@@ -56,7 +58,9 @@ export class JointScaler implements Scaler {
   readonly wants = 'percentile';
   readonly #limits: KnobLimits;
   readonly #valuation: Valuation;
-  readonly #readings = new Readings();
+  #readings = new Readings();
+  readonly #past = new PastWorlds();
+  readonly #reachability = new Reachability();
   readonly #patience = new Patience();
   readonly #timeliness = new Timeliness();
   readonly #volatility = new PointVolatility();
@@ -78,7 +82,7 @@ export class JointScaler implements Scaler {
 
   decide(observation: Observation): Decision {
     const { point, slo } = observation;
-    this.#readings.recordReached(this.#asked, point);
+    this.#reachability.recordReached(this.#asked, point);
     this.#asked = point;
     if (slo.limitMs !== this.#slo?.limitMs || slo.percentile !== this.#slo.percentile) {
       this.#slo = slo;
@@ -86,9 +90,10 @@ export class JointScaler implements Scaler {
     }
     const why = describeStanding(observation);
     if (observation.rows === 0) {
-      this.#readings.recordFailed(point);
+      this.#reachability.recordFailed(point);
       return this.#retreat(point, why);
     }
+    this.#reachability.recordAnswered(point);
     const here = this.#learn(observation);
     if (here === null) return hold(point, `${why}: not as before, measure again`);
     const load = loadOf(observation);
@@ -135,7 +140,12 @@ export class JointScaler implements Scaler {
     why: string,
   ): Decision | Incumbent | undefined {
     const known = {
-      ...{ readings: this.#readings, volatility: this.#volatility, valuation: this.#valuation },
+      ...{
+        readings: this.#readings,
+        reachability: this.#reachability,
+        volatility: this.#volatility,
+        valuation: this.#valuation,
+      },
       ...{ target, model, here: here.point, needed, percentile: (this.#slo as Slo).percentile },
     };
     const incumbent = bestKnown(known, clearlySafer) ?? bestKnown(known, 0);
@@ -162,7 +172,7 @@ export class JointScaler implements Scaler {
 
   #soonerThan({ point }: Reading): Seen | undefined {
     return this.#timeliness.soonerThan(point, ({ batchSize, instances }) =>
-      this.#readings.isReachable(batchSize, instances),
+      this.#reachability.isReachable(batchSize, instances),
     );
   }
 
@@ -219,7 +229,7 @@ export class JointScaler implements Scaler {
     return search({
       limits: overrides.limits ?? this.#limits,
       model,
-      isOpen: (b, k) => !isKnown(b, k) && this.#readings.isReachable(b, k),
+      isOpen: (b, k) => !isKnown(b, k) && this.#reachability.isReachable(b, k),
       logLimitMs: (instances) => target.logAimMs(instances),
       divisorAt: (b, k) => this.#valuation.divisorAt(b, k),
       incumbentPerMs: incumbent?.perMs ?? needed / divisorHere,
@@ -269,7 +279,7 @@ export class JointScaler implements Scaler {
   #retreat(point: OperatingPoint, why: string): Decision {
     const [fastest] = this.#readings.all
       .filter(({ point: { batchSize, instances } }) =>
-        this.#readings.isReachable(batchSize, instances),
+        this.#reachability.isReachable(batchSize, instances),
       )
       .sort((a, b) => a.latencyMs - b.latencyMs);
     const target = fastest?.point ?? this.first();
@@ -282,7 +292,7 @@ export class JointScaler implements Scaler {
   #renew(): void {
     this.#patience.renew();
     this.#timeliness.forget();
-    this.#readings.forgetFailures();
+    this.#reachability.forgetFailures();
     this.#looks.renew();
   }
 
@@ -298,7 +308,10 @@ export class JointScaler implements Scaler {
     const before = this.#readings.at(now.point);
     const wasInDoubt = this.#isInDoubt;
     this.#isInDoubt = false;
-    if (before === undefined) return this.#readings.record(now);
+    if (before === undefined) {
+      this.#recall(now);
+      return this.#readings.record(now);
+    }
     const shift = shiftBetween(before, now, this.#readings.logTailAt(before), this.#volatility.sd);
     if (shift === undefined) return this.#readings.record(now, before.isStale);
     if (shift.logShift !== 0) {
@@ -308,12 +321,23 @@ export class JointScaler implements Scaler {
         this.#isInDoubt = true;
         return null;
       } else {
-        this.#readings.shift(shift.logShift);
         this.#volatility.shift(shift.logShift, now.point);
+        if (this.#recall(now)) return this.#readings.record(now);
+        this.#past.add(this.#readings);
+        this.#readings.shift(shift.logShift);
         this.#renew();
       }
     }
     return this.#readings.record(shift.reading, true);
+  }
+
+  /** Where the machine is again as it was some time ago, so is what is known of it. */
+  #recall(now: Reading): boolean {
+    const past = this.#past.exchange(now, this.#readings, this.#volatility.sd);
+    if (past === undefined) return false;
+    this.#readings = past;
+    this.#renew();
+    return true;
   }
 }
 

@@ -38,8 +38,6 @@ const mostReadings = 20;
 const allBusyShare = 0.95;
 /** What was seen before at a point weighs at most this many times what is seen there now. */
 const mostWeightOfBefore = 4;
-/** A count of instances that could not be reached is ruled out for batches from this share on. */
-const ruledOutBatchShare = 0.25;
 /** A jump in speed leaves this share of itself as doubt about what was read before. */
 export const doubtAfterShift = 0.12;
 
@@ -64,13 +62,15 @@ export function readingOf(observation: Observation): Reading {
 }
 
 /**
- * What was seen where, newest first, and which points were out of reach. A reading at a point seen
- * before is joined with what was seen there, unless the world has changed.
+ * What was seen where, newest first. A reading at a point seen before is joined with what was seen
+ * there, unless the world has changed.
  */
 export class Readings {
-  #all: readonly Reading[] = [];
-  #failed: readonly OperatingPoint[] = [];
-  readonly #ruledOut: ((batchSize: number, instances: number) => boolean)[] = [];
+  #all: readonly Reading[];
+
+  constructor(all: readonly Reading[] = []) {
+    this.#all = all;
+  }
 
   get all(): readonly Reading[] {
     return this.#all;
@@ -90,8 +90,6 @@ export class Readings {
 
   /** Returns what is now known at the reading's point; `replaces` what was, if told to. */
   record(reading: Reading, replaces = false): Reading {
-    const { batchSize, instances } = reading.point;
-    this.#failed = this.#failed.filter((point) => !isCovered(point, batchSize, instances));
     const before = replaces ? undefined : this.at(reading.point);
     const known = before === undefined ? reading : join(before, reading);
     const drift = before === undefined ? 0 : driftBetween(before, known);
@@ -117,33 +115,6 @@ export class Readings {
   correct(logShift: number): void {
     this.#all = this.#all.map((reading) =>
       reading.isStale ? { ...reading, latencyMs: reading.latencyMs * Math.exp(logShift) } : reading,
-    );
-  }
-
-  /** Rules out what an engine that reached less than it was asked for will not reach either. */
-  recordReached(asked: OperatingPoint, reached: OperatingPoint): void {
-    if (reached.instances < asked.instances) {
-      const leastBatch = ruledOutBatchShare * asked.batchSize;
-      this.#ruledOut.push((b, k) => k > reached.instances && b >= leastBatch);
-    } else if (reached.batchSize < asked.batchSize) {
-      this.#ruledOut.push((b, k) => k >= asked.instances && b > reached.batchSize);
-    }
-  }
-
-  /** Rules out a point at which nothing was answered, and all larger ones, until it answers. */
-  recordFailed(point: OperatingPoint): void {
-    this.#failed = [...this.#failed, point];
-  }
-
-  /** What failed once may work in a changed world. */
-  forgetFailures(): void {
-    this.#failed = [];
-  }
-
-  isReachable(batchSize: number, instances: number): boolean {
-    return (
-      !this.#ruledOut.some((rulesOut) => rulesOut(batchSize, instances)) &&
-      !this.#failed.some((point) => isCovered(point, batchSize, instances))
     );
   }
 
@@ -179,11 +150,6 @@ export class Readings {
   logTailAt({ tailCalls, logTail }: Reading): number {
     return (tailCalls * logTail + commonTailCalls * this.logTail) / (tailCalls + commonTailCalls);
   }
-}
-
-/** Whether a point takes at least as much as one that failed. */
-function isCovered(failed: OperatingPoint, batchSize: number, instances: number): boolean {
-  return instances >= failed.instances && batchSize >= failed.batchSize;
 }
 
 function grownOlder(reading: Reading, drift: number, tailShare: number): Reading {

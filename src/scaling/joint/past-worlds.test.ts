@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { PastWorlds } from './past-worlds.ts';
+import type { Reading } from './readings.ts';
+import { Readings } from './readings.ts';
+
+function reading(batchSize: number, latencyMs: number): Reading {
+  return {
+    point: { batchSize, instances: 1 },
+    ...{ batchSize, instances: 1, latencyMs, relativeSd: 0.01, calls: 100 },
+    ...{ logTail: 0.1, tailCalls: 100, isStale: false },
+  };
+}
+
+/** Calls of 2 ms and 1 ms a row, all of them so many times as long. */
+function readingsAt(slowdown: number, batchSizes: readonly number[] = [1, 2, 4, 8, 16]): Readings {
+  const readings = new Readings();
+  for (const batchSize of batchSizes)
+    readings.record(reading(batchSize, slowdown * (2 + batchSize)));
+  return readings;
+}
+
+describe('PastWorlds', () => {
+  it('gives back what was known when a point is read as it was then', () => {
+    const past = new PastWorlds();
+    past.add(readingsAt(1));
+    const found = past.exchange(reading(4, 6.1), readingsAt(1.6), 0);
+    expect(found?.at({ batchSize: 16, instances: 1 })?.latencyMs).toBe(18);
+  });
+
+  it('knows a world by a point that was never read in it', () => {
+    const past = new PastWorlds();
+    past.add(readingsAt(1));
+    expect(past.exchange(reading(6, 8.1), readingsAt(1.6), 0)).toBeDefined();
+  });
+
+  it('leaves alone what the present explains, and what no world does', () => {
+    const past = new PastWorlds();
+    past.add(readingsAt(1));
+    expect(past.exchange(reading(4, 9.6), readingsAt(1.6), 0)).toBeUndefined();
+    expect(past.exchange(reading(4, 20), readingsAt(1.6), 0)).toBeUndefined();
+  });
+
+  it('keeps the present for when it comes again', () => {
+    const past = new PastWorlds();
+    past.add(readingsAt(1));
+    const fast = past.exchange(reading(4, 6), readingsAt(1.6), 0) as Readings;
+    const slow = past.exchange(reading(8, 16), fast, 0);
+    expect(slow?.at({ batchSize: 1, instances: 1 })?.latencyMs).toBeCloseTo(4.8);
+    expect(past.exchange(reading(8, 10), slow as Readings, 0)).toBeDefined();
+  });
+
+  it('is not changed by what is read later', () => {
+    const past = new PastWorlds();
+    const readings = readingsAt(1);
+    past.add(readings);
+    readings.shift(Math.log(1.6));
+    const found = past.exchange(reading(4, 6), readings, 0);
+    expect(found?.at({ batchSize: 8, instances: 1 })?.latencyMs).toBe(10);
+  });
+
+  it('forgets the oldest', () => {
+    const past = new PastWorlds();
+    for (const slowdown of [1, 2, 4, 8]) past.add(readingsAt(slowdown));
+    expect(past.exchange(reading(4, 6), readingsAt(16), 0)).toBeUndefined();
+    expect(past.exchange(reading(4, 12), readingsAt(16), 0)).toBeDefined();
+  });
+});
