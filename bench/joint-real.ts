@@ -185,6 +185,7 @@ function pointsToCompare(
   for (const isOfKnob of [isBatching, isMultiTenancy]) {
     add(likely.filter(isOfKnob), 1);
     add(seen.filter(isOfKnob), 1);
+    add(safe.filter(isOfKnob), 1);
   }
   return all.filter((point, at) => all.findIndex((other) => sameKnobs(point, other)) === at);
 }

@@ -300,7 +300,7 @@ export class JointScaler implements Scaler {
    * Takes the observation in. Where it contradicts what was read since the machine's speed last
    * changed, that may be a hiccup, or a window of which only a part was after a change: null then.
    * Where the next one does so too, the speed has changed again. Where it contradicts older
-   * readings, the last change was misjudged.
+   * readings, the last change was misjudged, or undone.
    */
   #learn(observation: Observation): Reading | null {
     const now = readingOf(observation);
@@ -315,14 +315,14 @@ export class JointScaler implements Scaler {
     const shift = shiftBetween(before, now, this.#readings.logTailAt(before), this.#volatility.sd);
     if (shift === undefined) return this.#readings.record(now, before.isStale);
     if (shift.logShift !== 0) {
-      if (before.isStale) {
-        this.#readings.correct(shift.logShift);
-      } else if (!wasInDoubt) {
+      if (!before.isStale && !wasInDoubt) {
         this.#isInDoubt = true;
         return null;
-      } else {
-        this.#volatility.shift(shift.logShift, now.point);
-        if (this.#recall(now)) return this.#readings.record(now);
+      }
+      if (!before.isStale) this.#volatility.shift(shift.logShift, now.point);
+      if (this.#recall(now)) return this.#readings.record(now);
+      if (before.isStale) this.#readings.correct(shift.logShift);
+      else {
         this.#past.add(this.#readings);
         this.#readings.shift(shift.logShift);
         this.#renew();
