@@ -39,8 +39,8 @@ export async function answeredPerS(
 ): Promise<number> {
   const startMs = systemClock.nowMs();
   let answered = 0;
-  let first = { answered, atMs: startMs };
-  let last = first;
+  let first: { answered: number; atMs: number } | undefined;
+  let last: typeof first;
   const count = (): void => {
     const atMs = systemClock.nowMs();
     answered += 1;
@@ -59,6 +59,9 @@ export async function answeredPerS(
     }
   });
   await Promise.all(loops);
+  if (first === undefined || last === undefined) {
+    throw new Error(`${answered} answers in ${durationMs} ms are too few for a rate`);
+  }
   return (1000 * (last.answered - first.answered)) / (last.atMs - first.atMs);
 }
 

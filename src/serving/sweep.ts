@@ -72,5 +72,6 @@ export async function runSweep<Row, Reply>(
   });
   trial.start();
   await trial.finished;
+  await trial.deployment.whenStill();
   return scaler.observations;
 }

@@ -244,6 +244,11 @@ export class Trial<Row, Reply> {
 }
 
 /** Runs a trial to its end. */
-export function runTrial<Row, Reply>(options: TrialOptions<Row, Reply>): Promise<RunResult> {
-  return new Trial(options).start().finished;
+export async function runTrial<Row, Reply>(options: TrialOptions<Row, Reply>): Promise<RunResult> {
+  const trial = new Trial(options).start();
+  try {
+    return await trial.finished;
+  } finally {
+    await trial.deployment.whenStill();
+  }
 }

@@ -16,7 +16,7 @@ import { PastWorlds } from './past-worlds.ts';
 import { Patience } from './patience.ts';
 import { Reachability } from './reachability.ts';
 import type { Reading } from './readings.ts';
-import { Readings, readingOf } from './readings.ts';
+import { Readings, isFull, readingOf } from './readings.ts';
 import type { Candidate, SearchLimits } from './search.ts';
 import { search } from './search.ts';
 import { shiftBetween } from './shift.ts';
@@ -85,6 +85,7 @@ export class JointScaler implements Scaler {
     this.#reachability.recordReached(this.#asked, point);
     this.#asked = point;
     if (slo.limitMs !== this.#slo?.limitMs || slo.percentile !== this.#slo.percentile) {
+      if (slo.percentile !== this.#slo?.percentile) this.#past.forget();
       this.#slo = slo;
       this.#renew();
     }
@@ -297,10 +298,10 @@ export class JointScaler implements Scaler {
   }
 
   /**
-   * Takes the observation in. Where it contradicts what was read since the machine's speed last
-   * changed, that may be a hiccup, or a window of which only a part was after a change: null then.
-   * Where the next one does so too, the speed has changed again. Where it contradicts older
-   * readings, the last change was misjudged, or undone.
+   * Takes the observation in. Where it contradicts what was read since the machine's speed last changed,
+   * that may be a hiccup, or a window of which only a part was after a change: null then. Where the next
+   * one does so too, the speed has changed again. Where it contradicts older readings, or a new point is
+   * not as was to be expected, the last change was misjudged, or undone.
    */
   #learn(observation: Observation): Reading | null {
     const now = readingOf(observation);
@@ -308,10 +309,7 @@ export class JointScaler implements Scaler {
     const before = this.#readings.at(now.point);
     const wasInDoubt = this.#isInDoubt;
     this.#isInDoubt = false;
-    if (before === undefined) {
-      this.#recall(now);
-      return this.#readings.record(now);
-    }
+    if (before === undefined) return this.#recall(now) ?? this.#readings.record(now);
     const shift = shiftBetween(before, now, this.#readings.logTailAt(before), this.#volatility.sd);
     if (shift === undefined) return this.#readings.record(now, before.isStale);
     if (shift.logShift !== 0) {
@@ -319,12 +317,13 @@ export class JointScaler implements Scaler {
         this.#isInDoubt = true;
         return null;
       }
-      if (!before.isStale) this.#volatility.shift(shift.logShift, now.point);
-      if (this.#recall(now)) return this.#readings.record(now);
+      const recalled = this.#recall(now);
+      if (recalled !== undefined) return recalled;
       if (before.isStale) this.#readings.correct(shift.logShift);
       else {
         this.#past.add(this.#readings);
         this.#readings.shift(shift.logShift);
+        this.#volatility.shift(shift.logShift, now.point);
         this.#renew();
       }
     }
@@ -332,12 +331,14 @@ export class JointScaler implements Scaler {
   }
 
   /** Where the machine is again as it was some time ago, so is what is known of it. */
-  #recall(now: Reading): boolean {
-    const past = this.#past.exchange(now, this.#readings, this.#volatility.sd);
-    if (past === undefined) return false;
-    this.#readings = past;
+  #recall(now: Reading): Reading | undefined {
+    const recalled = this.#past.exchange(now, this.#readings, this.#volatility.sd);
+    if (recalled === undefined) return undefined;
+    this.#readings = recalled.readings;
+    this.#volatility.shift(recalled.logShift, now.point);
     this.#renew();
-    return true;
+    const before = this.#readings.at(now.point);
+    return this.#readings.record(now, before !== undefined && !isFull(before));
   }
 }
 

@@ -10,6 +10,15 @@ const mostWorlds = 3;
 const clearSurprise = 2;
 /** and the least difference (logarithm) that is worth a doubt. */
 const leastSurprise = 0.08;
+/** A belief with a larger standard deviation (logarithm) would explain anything. */
+const vague = 0.15;
+
+/** What was known of the machine as it is again. */
+export interface Recalled {
+  readonly readings: Readings;
+  /** How much longer calls take than the world that was left had led to expect (logarithm). */
+  readonly logShift: number;
+}
 
 /**
  * The machine as it was read before its speed changed: a neighbour that comes and goes leaves it as
@@ -18,9 +27,15 @@ const leastSurprise = 0.08;
 export class PastWorlds {
   #worlds: readonly Readings[] = [];
 
-  /** The machine is about to be judged to have changed. */
-  add(readings: Readings): void {
-    this.#worlds = [new Readings(readings.all), ...this.#worlds].slice(0, mostWorlds);
+  /** The machine is about to be judged to have changed; a world that is mostly guessed is none. */
+  add({ all }: Readings): void {
+    if (2 * all.filter(({ isStale }) => isStale).length > all.length) return;
+    this.#worlds = [new Readings(all), ...this.#worlds].slice(0, mostWorlds);
+  }
+
+  /** Tails are those of another percentile. */
+  forget(): void {
+    this.#worlds = [];
   }
 
   /**
@@ -29,26 +44,39 @@ export class PastWorlds {
    *
    * @param volatilitySd how much the speed wanders by itself from one window to another (logarithm)
    */
-  exchange(now: Reading, present: Readings, volatilitySd: number): Readings | undefined {
-    if (!isFull(now) || isExpectedIn(present, now, volatilitySd)) return undefined;
-    const past = this.#worlds.find((world) => isExpectedIn(world, now, volatilitySd));
-    if (past === undefined) return undefined;
-    const others = this.#worlds.filter((world) => world !== past);
-    this.#worlds = [new Readings(present.all), ...others];
-    return past;
+  exchange(now: Reading, present: Readings, volatilitySd: number): Recalled | undefined {
+    if (!isFull(now)) return undefined;
+    const here = compare(present, now, volatilitySd);
+    if (here.isExpected) return undefined;
+    const [found] = this.#worlds
+      .map((readings) => ({ readings, ...compare(readings, now, volatilitySd) }))
+      .filter(({ isExpected, isVague }) => isExpected && !isVague)
+      .sort((a, b) => Math.abs(a.logShift) - Math.abs(b.logShift));
+    if (found === undefined) return undefined;
+    this.#worlds = this.#worlds.filter((world) => world !== found.readings);
+    this.add(present);
+    return { readings: found.readings, logShift: here.logShift };
   }
 }
 
-function isExpectedIn(world: Readings, now: Reading, volatilitySd: number): boolean {
+interface Comparison {
+  readonly isExpected: boolean;
+  readonly isVague: boolean;
+  /** Of what was read over what had to be expected (logarithm). */
+  readonly logShift: number;
+}
+
+function compare(world: Readings, now: Reading, volatilitySd: number): Comparison {
   const before = world.at(now.point);
-  if (before !== undefined) {
+  if (before !== undefined && isFull(before)) {
     const shift = shiftBetween(before, now, world.logTailAt(before), volatilitySd);
-    return shift === undefined || shift.logShift === 0;
+    const logShift = shift?.logShift ?? Math.log(now.latencyMs / before.latencyMs);
+    return { isExpected: shift === undefined, isVague: false, logShift };
   }
-  const belief = new LatencyModel(world.uncertainBy(volatilitySd)).predict(
-    now.batchSize,
-    now.instances,
-  );
-  const surprise = Math.abs(Math.log(now.latencyMs) - meanLogMs(belief));
-  return surprise < Math.max(leastSurprise, clearSurprise * sdOfLog(belief));
+  const model = new LatencyModel(world.uncertainBy(volatilitySd));
+  const belief = model.predict(now.batchSize, now.instances);
+  const sd = sdOfLog(belief);
+  const logShift = Math.log(now.latencyMs) - meanLogMs(belief);
+  const isExpected = Math.abs(logShift) < Math.max(leastSurprise, clearSurprise * sd);
+  return { isExpected, isVague: sd > vague, logShift };
 }
