@@ -25,9 +25,8 @@ import { Timeliness } from './timeliness.ts';
 import type { Seen } from './timeliness.ts';
 import { PointVolatility } from './volatility.ts';
 
-/** What a probe may risk: the expected excess over the limit, as a share of it. */
+/** What a probe may risk: the expected excess over the limit, as a share of it; less comes first. */
 const maxExcess = 0.3;
-/** Probes that risk at most this come first. */
 const cautiousExcess = 0.12;
 /** Chance that a probe holds the SLO, at least; and while no point is known that does. */
 const minChance = 0.06;
