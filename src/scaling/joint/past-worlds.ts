@@ -45,7 +45,7 @@ export class PastWorlds {
    * @param volatilitySd how much the speed wanders by itself from one window to another (logarithm)
    */
   exchange(now: Reading, present: Readings, volatilitySd: number): Recalled | undefined {
-    if (!isFull(now)) return undefined;
+    if (this.#worlds.length === 0 || !isFull(now)) return undefined;
     const here = compare(present, now, volatilitySd);
     if (here.isExpected) return undefined;
     const [found] = this.#worlds
