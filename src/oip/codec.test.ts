@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DnnScalerError } from '../errors.ts';
 import type { InferRequest, InferResponse } from './data-plane.ts';
-import type { OutputForm } from './infer-request.ts';
+import type { OutputForm } from './output-form.ts';
 import { decodeInferRequest, encodeInferRequest } from './infer-request.ts';
 import { decodeInferResponse, encodeInferResponse } from './infer-response.ts';
 import type { EncodedMessage } from './message.ts';

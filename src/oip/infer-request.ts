@@ -13,19 +13,11 @@ import {
 import { parametersToJson } from './json-text.ts';
 import type { EncodedMessage } from './message.ts';
 import { splitMessage, toMessage } from './message.ts';
-import { decodeTensors, encodeTensors, refuseSharedMemory } from './tensor-list.ts';
+import type { OutputForm } from './output-form.ts';
+import type { RequestHead, RequestHeads } from './request-heads.ts';
+import { decodeTensorHeads, encodeTensors, refuseSharedMemory, withData } from './tensor-list.ts';
 import type { WireLimits } from './wire-limits.ts';
 import { checkTensorName, defaultWireLimits } from './wire-limits.ts';
-
-/** Which outputs a client wants as binary data. */
-export interface OutputForm {
-  /** Of outputs that are not in `binaryOf`. */
-  readonly binaryByDefault: boolean;
-  readonly binaryOf: ReadonlyMap<string, boolean>;
-}
-
-export const jsonOutputs: OutputForm = { binaryByDefault: false, binaryOf: new Map() };
-export const binaryOutputs: OutputForm = { binaryByDefault: true, binaryOf: new Map() };
 
 export interface DecodedRequest {
   readonly request: InferRequest;
@@ -39,6 +31,7 @@ export interface DecodedRequest {
  *
  * @param model the model's name and version, which the URL holds
  * @param jsonBytes the `Inference-Header-Content-Length` header, not 0; undefined without one
+ * @param heads of earlier requests, under the same limits; default: none are remembered
  * @throws DnnScalerError `invalid-argument` for anything malformed, and `unsupported` for shared
  *   memory
  */
@@ -47,8 +40,23 @@ export function decodeInferRequest(
   body: Uint8Array,
   jsonBytes?: number,
   limits: WireLimits = defaultWireLimits,
+  heads?: RequestHeads,
 ): DecodedRequest {
   const { json, binary } = splitMessage(body, jsonBytes, limits);
+  const decode = (): RequestHead => decodeHead(json, limits);
+  const { id, parameters, inputs, outputs, outputForm } = heads?.of(json, decode) ?? decode();
+  const request: InferRequest = {
+    modelName: model.modelName,
+    modelVersion: model.modelVersion,
+    ...(id === undefined ? {} : { id }),
+    parameters,
+    inputs: withData('input', inputs, binary),
+    outputs,
+  };
+  return { request, outputForm };
+}
+
+function decodeHead(json: Uint8Array, limits: WireLimits): RequestHead {
   return decodeJson(json, (value, numbers) => {
     const message = asObject('the request', value);
     const id = optionalString('id', message.id);
@@ -58,16 +66,10 @@ export function decodeInferRequest(
       numbers,
     );
     const binaryOf = new Map<string, boolean>();
-    const request: InferRequest = {
-      modelName: model.modelName,
-      modelVersion: model.modelVersion,
-      ...(id === undefined ? {} : { id }),
-      parameters,
-      inputs: decodeTensors('input', message.inputs, binary, numbers, limits),
-      outputs: decodeOutputs(message.outputs, binaryOf, numbers, limits),
-    };
+    const inputs = decodeTensorHeads('input', message.inputs, numbers, limits);
+    const outputs = decodeOutputs(message.outputs, binaryOf, numbers, limits);
     const binaryByDefault = optionalBoolean('binary_data_output', binaryOutput) ?? false;
-    return { request, outputForm: { binaryByDefault, binaryOf } };
+    return { id, parameters, inputs, outputs, outputForm: { binaryByDefault, binaryOf } };
   });
 }
 

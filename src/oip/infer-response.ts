@@ -1,11 +1,11 @@
 import { invalidValue } from './invalid-value.ts';
 import type { InferResponse } from './data-plane.ts';
-import type { OutputForm } from './infer-request.ts';
+import type { OutputForm } from './output-form.ts';
 import { asObject, asParameters, decodeJson, optionalString } from './json-fields.ts';
 import { parametersToJson } from './json-text.ts';
 import type { EncodedMessage } from './message.ts';
 import { splitMessage, toMessage } from './message.ts';
-import { decodeTensors, encodeTensors } from './tensor-list.ts';
+import { decodeTensorHeads, encodeTensors, withData } from './tensor-list.ts';
 import type { WireLimits } from './wire-limits.ts';
 import { defaultWireLimits } from './wire-limits.ts';
 
@@ -58,7 +58,11 @@ export function decodeInferResponse(
       ...(message.parameters === undefined
         ? {}
         : { parameters: asParameters('parameters', message.parameters, numbers) }),
-      outputs: decodeTensors('output', message.outputs, binary, numbers, limits),
+      outputs: withData(
+        'output',
+        decodeTensorHeads('output', message.outputs, numbers, limits),
+        binary,
+      ),
     };
   });
 }

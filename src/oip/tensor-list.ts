@@ -9,29 +9,40 @@ import { bytesFromData, dataFromBytes } from './wire-bytes.ts';
 import type { WireLimits } from './wire-limits.ts';
 import { checkDatatype, checkShape, checkTensorName } from './wire-limits.ts';
 
+/** What the JSON text says of a tensor: all of it, or all but the binary data that follow. */
+export type TensorHead = WireTensor | BinaryTensorHead;
+
+export interface BinaryTensorHead extends Omit<WireTensor, 'data'> {
+  /** Elements. */
+  readonly count: number;
+  /** Bytes of its data among the binary data. */
+  readonly binaryBytes: number;
+}
+
+/** Whether nothing of any tensor's data is in the JSON text. */
+export function areBinary(heads: readonly TensorHead[]): boolean {
+  return heads.every((head) => 'binaryBytes' in head);
+}
+
 /**
- * Reads the `inputs` of a request or the `outputs` of a response: data as JSON, or as binary data
- * that follows the JSON text in the order listed.
+ * Reads the `inputs` of a request or the `outputs` of a response. Data as JSON are read, too.
  *
  * @param kind `input` or `output`, for messages
- * @param binary what follows the JSON text; undefined when the message is JSON as a whole
  * @throws DnnScalerError `invalid-argument` for anything malformed, and `unsupported` for shared
  *   memory
  */
-export function decodeTensors(
+export function decodeTensorHeads(
   kind: 'input' | 'output',
   list: unknown,
-  binary: Uint8Array | undefined,
   numbers: JsonNumbers,
   limits: WireLimits,
-): WireTensor[] {
+): TensorHead[] {
   const entries = asArray(`${kind}s`, list);
   if (entries.length > limits.maxTensors) {
     throw invalidValue(`${kind}s`, `must be at most ${limits.maxTensors}`, entries.length);
   }
   const names = new Set<string>();
-  let offset = 0;
-  const tensors = entries.map((entry, index) => {
+  return entries.map((entry, index) => {
     const object = asObject(`${kind} ${index}`, entry);
     const name = checkTensorName(`${kind} ${index}`, object.name, limits);
     const what = `${kind} "${name}"`;
@@ -48,14 +59,30 @@ export function decodeTensors(
     if (object.data !== undefined) {
       throw invalidValue(what, 'must have either data or binary_data_size', 'both');
     }
+    return { name, datatype, shape, count, binaryBytes };
+  });
+}
+
+/**
+ * Gives each tensor its data, from the binary data that follow the JSON text in the order listed.
+ *
+ * @param binary what follows the JSON text; undefined when the message is JSON as a whole
+ * @throws DnnScalerError `invalid-argument` for binary data that are not what the tensors say
+ */
+export function withData(
+  kind: 'input' | 'output',
+  heads: readonly TensorHead[],
+  binary: Uint8Array | undefined,
+): WireTensor[] {
+  let offset = 0;
+  const tensors = heads.map((head): WireTensor => {
+    if (!('binaryBytes' in head)) return head;
+    const { name, datatype, shape, count, binaryBytes } = head;
+    const what = `${kind} "${name}"`;
     const bytes = takeBytes(what, binary, offset, binaryBytes);
     offset += binaryBytes;
-    return {
-      name,
-      datatype,
-      shape,
-      data: dataFromBytes(`binary data of ${what}`, datatype, count, bytes),
-    };
+    const data = dataFromBytes(`binary data of ${what}`, datatype, count, bytes);
+    return { name, datatype, shape, data };
   });
   if (binary !== undefined && offset !== binary.byteLength) {
     const rule = `must have ${offset} bytes, the sum of every binary_data_size`;

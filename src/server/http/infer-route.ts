@@ -1,15 +1,19 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { DataPlane, InferDone, InferRequest, RequestContext } from '../../oip/data-plane.ts';
-import type { DecodedRequest, OutputForm } from '../../oip/infer-request.ts';
-import { binaryOutputs, decodeInferRequest, jsonOutputs } from '../../oip/infer-request.ts';
+import type { DecodedRequest } from '../../oip/infer-request.ts';
+import { decodeInferRequest } from '../../oip/infer-request.ts';
 import { encodeInferResponse } from '../../oip/infer-response.ts';
 import { parseHeaderLength } from '../../oip/message.ts';
+import type { OutputForm } from '../../oip/output-form.ts';
+import { binaryOutputs, jsonOutputs } from '../../oip/output-form.ts';
+import { RequestHeads } from '../../oip/request-heads.ts';
 import { decodeRawBinary } from '../../oip/raw-binary.ts';
 import type { WireLimits } from '../../oip/wire-limits.ts';
 import type { Admission, Admitted } from './admission.ts';
 import type { Answering } from './answer.ts';
 import { answer, answerError, traceOf } from './answer.ts';
+import { directRequest } from './direct-request.ts';
 import { modelOf } from './model-path.ts';
 import { readBody } from './read-body.ts';
 
@@ -25,6 +29,7 @@ export function inferHandler(
   plane: DataPlane,
   settings: InferSettings,
 ): (request: FastifyRequest, reply: FastifyReply) => void {
+  const heads = new RequestHeads();
   return (request, reply) => {
     reply.hijack();
     let admitted: Admitted;
@@ -34,7 +39,7 @@ export function inferHandler(
       answerError(settings.answering, request, reply, error);
       return;
     }
-    new Exchange(plane, settings, request, reply, admitted).begin();
+    new Exchange(plane, settings, heads, request, reply, admitted).begin();
   };
 }
 
@@ -44,6 +49,7 @@ const imageTypes: ReadonlySet<string> = new Set(['image/jpeg', 'image/png']);
 class Exchange {
   readonly #plane: DataPlane;
   readonly #settings: InferSettings;
+  readonly #heads: RequestHeads;
   readonly #request: FastifyRequest;
   readonly #reply: FastifyReply;
   readonly #admitted: Admitted;
@@ -54,12 +60,14 @@ class Exchange {
   constructor(
     plane: DataPlane,
     settings: InferSettings,
+    heads: RequestHeads,
     request: FastifyRequest,
     reply: FastifyReply,
     admitted: Admitted,
   ) {
     this.#plane = plane;
     this.#settings = settings;
+    this.#heads = heads;
     this.#request = request;
     this.#reply = reply;
     this.#admitted = admitted;
@@ -84,7 +92,7 @@ class Exchange {
       maxBytes: this.#settings.maxBodyBytes,
       alignAt: jsonBytes ?? 0,
     };
-    readBody(this.#request.raw, reading, (error, body) => {
+    readBody(directRequest(this.#request.raw), reading, (error, body) => {
       if (this.#isClosed) return;
       if (error !== null) this.#fail(error);
       else this.#infer(body, jsonBytes);
@@ -113,7 +121,9 @@ class Exchange {
     jsonBytes: number | undefined,
   ): DecodedRequest {
     const { wireLimits } = this.#settings;
-    if (jsonBytes !== 0) return decodeInferRequest(model, body, jsonBytes, wireLimits);
+    if (jsonBytes !== 0) {
+      return decodeInferRequest(model, body, jsonBytes, wireLimits, this.#heads);
+    }
     const config = this.#plane.modelConfig(model.modelName, model.modelVersion);
     const inputs = [decodeRawBinary(config, body, wireLimits)];
     return {

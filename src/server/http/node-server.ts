@@ -9,6 +9,7 @@ import type {
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { DnnScalerError, toDnnScalerError } from '../../errors.ts';
+import { DirectRequest } from './direct-request.ts';
 import type { HttpSettings } from './options.ts';
 
 /**
@@ -24,7 +25,8 @@ const streamBytes = 128 * 2 ** 10;
  */
 export function createNodeServer(settings: HttpSettings, handler: RequestListener): Server {
   const { limits, tls } = settings;
-  const options: ServerOptions = {
+  const options: ServerOptions<typeof DirectRequest> = {
+    IncomingMessage: DirectRequest,
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,

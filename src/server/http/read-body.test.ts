@@ -1,23 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { Admission } from './admission.ts';
+import { DirectRequest } from './direct-request.ts';
 import { readBody } from './read-body.ts';
 
 const body = randomBytes(2 ** 20);
 
-function gzipped(): IncomingMessage {
-  const request = new IncomingMessage(new Socket());
+function gzipped(): DirectRequest {
+  const request = new DirectRequest(new Socket());
   request.headers['content-encoding'] = 'gzip';
   request.push(gzipSync(body));
+  request.complete = true;
   request.push(null);
   return request;
 }
 
-function read(request: IncomingMessage, admission: Admission) {
+function read(request: DirectRequest, admission: Admission) {
   const admitted = admission.enter();
   const reading = { ...admitted, maxBytes: 2 ** 22, alignAt: 0 };
   const done = new Promise<{ error: Error | null; bytes: Uint8Array }>((resolve) => {

@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
 import { createGunzip, createInflate } from 'node:zlib';
 import { DnnScalerError, toDnnScalerError } from '../../errors.ts';
 import type { Admitted } from './admission.ts';
+import type { DirectRequest } from './direct-request.ts';
 import { HttpProblem } from './status.ts';
 
 /** What the request holds is asked before bytes are kept, and gives the memory for them. */
@@ -10,7 +10,7 @@ export interface BodyReading extends Pick<Admitted, 'hold' | 'take' | 'isInside'
   /** Bytes before and after decompression. */
   readonly maxBytes: number;
   /**
-   * The body is placed so that its byte of this index has an address that every tensor type can be
+   * Where the body is copied, its byte of this index gets an address that every tensor type can be
    * viewed at.
    */
   readonly alignAt: number;
@@ -23,15 +23,15 @@ const noBytes = new Uint8Array(0);
 const alignment = 8;
 
 /**
- * Reads and decompresses a request's body. A body of declared length, up to 1 MiB, is copied once,
- * from the socket's chunks to its place. Longer ones get place as they arrive: who announces much and
- * sends little holds little.
+ * Reads and decompresses a request's body. One that arrives whole is taken as it is, wherever it lies;
+ * else one of declared length, up to 1 MiB, is copied once, from the socket's chunks to its place. Longer
+ * ones get place as they arrive: who announces much and sends little holds little.
  *
  * @param done called exactly once: with an HttpProblem 413 (too long) or 501 (encoding), a
  *   DnnScalerError `cancelled` (the client left), `invalid-argument` (broken compression), or what
  *   `hold` threw
  */
-export function readBody(request: IncomingMessage, reading: BodyReading, done: BodyDone): void {
+export function readBody(request: DirectRequest, reading: BodyReading, done: BodyDone): void {
   let inflate: Transform | undefined;
   try {
     inflate = decompressor(request.headers['content-encoding']);
@@ -75,7 +75,7 @@ function tooLong(maxBytes: number): HttpProblem {
   return new HttpProblem(413, `the body must have at most ${maxBytes} bytes`);
 }
 
-function receive(request: IncomingMessage, reading: BodyReading, done: BodyDone): void {
+function receive(request: DirectRequest, reading: BodyReading, done: BodyDone): void {
   const length = request.headers['content-length'];
   let body: GrowingBody;
   try {
@@ -85,32 +85,37 @@ function receive(request: IncomingMessage, reading: BodyReading, done: BodyDone)
     done(error as Error, noBytes);
     return;
   }
+  let isOver = false;
   const finish = (error: Error | null, bytes = noBytes): void => {
-    request.off('data', onData).off('end', onEnd).off('close', onClose);
+    isOver = true;
+    request.off('close', onClose);
     done(error, bytes);
   };
-  const onData = (chunk: Buffer): void => {
-    try {
-      body.add(chunk);
-    } catch (error) {
-      finish(error as Error);
-      // What is still to come is thrown away as it arrives.
-      request.resume();
-    }
-  };
-  const onEnd = (): void => {
-    let bytes: Uint8Array<ArrayBuffer>;
-    try {
-      bytes = body.bytes();
-    } catch (error) {
-      finish(error as Error);
-      return;
-    }
-    finish(null, bytes);
-  };
   const onClose = (): void => finish(incomplete());
-  request.on('data', onData).on('end', onEnd).on('close', onClose);
+  request.on('close', onClose);
   request.on('error', ignore); // 'close' follows
+  request.receive({
+    onChunk: (chunk) => {
+      // What comes after a refusal is thrown away as it arrives.
+      if (isOver) return;
+      try {
+        body.add(chunk);
+      } catch (error) {
+        finish(error as Error);
+      }
+    },
+    onEnd: () => {
+      if (isOver) return;
+      let bytes: Uint8Array<ArrayBuffer>;
+      try {
+        bytes = body.bytes();
+      } catch (error) {
+        finish(error as Error);
+        return;
+      }
+      finish(null, bytes);
+    },
+  });
 }
 
 function decompress(
@@ -126,7 +131,7 @@ function decompress(
     done(error as Error, noBytes);
     return;
   }
-  inflate.on('data', (chunk: Buffer) => {
+  inflate.on('data', (chunk: Buffer<ArrayBuffer>) => {
     try {
       body.add(chunk);
     } catch (error) {
@@ -149,7 +154,8 @@ const firstDeclaredCapacity = 2 ** 20;
 class GrowingBody {
   readonly #reading: BodyReading;
   readonly #declared: number | undefined;
-  #place: Uint8Array<ArrayBuffer>;
+  #capacity: number;
+  #place = noBytes;
   #length = 0;
 
   /** @param declared the body's length in bytes; undefined when only its end will tell */
@@ -157,19 +163,29 @@ class GrowingBody {
     this.#reading = reading;
     this.#declared = declared;
     if (declared !== undefined && declared > reading.maxBytes) throw tooLong(reading.maxBytes);
-    const capacity =
+    this.#capacity =
       declared === undefined
         ? Math.min(firstCapacity, reading.maxBytes)
         : Math.min(firstDeclaredCapacity, declared);
-    reading.hold(capacity);
-    this.#place = alignedPlace(capacity, reading);
+    reading.hold(this.#capacity);
   }
 
-  /** @throws DnnScalerError `cancelled` when nobody waits for it any more */
-  add(chunk: Uint8Array): void {
+  /**
+   * @param chunk nobody else's from now on
+   * @throws DnnScalerError `cancelled` when nobody waits for it any more
+   */
+  add(chunk: Buffer<ArrayBuffer>): void {
     if (!this.#reading.isInside()) throw incomplete();
+    if (this.#length === 0) {
+      if (chunk.length === this.#declared) {
+        this.#place = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
+        this.#length = chunk.length;
+        return;
+      }
+      this.#place = alignedPlace(this.#capacity, this.#reading);
+    }
     const length = this.#length + chunk.length;
-    if (length > this.#place.length) this.#grow(length);
+    if (length > this.#capacity) this.#grow(length);
     this.#place.set(chunk, this.#length);
     this.#length = length;
   }
@@ -185,8 +201,9 @@ class GrowingBody {
     if (least > maxBytes) throw tooLong(maxBytes);
     const old = this.#place;
     const most = this.#declared ?? maxBytes;
-    const capacity = Math.min(most, Math.max(least, 2 * old.length));
-    hold(capacity - old.length);
+    const capacity = Math.min(most, Math.max(least, 2 * this.#capacity));
+    hold(capacity - this.#capacity);
+    this.#capacity = capacity;
     this.#place = alignedPlace(capacity, this.#reading);
     this.#place.set(old);
   }

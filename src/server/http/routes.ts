@@ -6,6 +6,7 @@ import { asObject, decodeJson } from '../../oip/json-fields.ts';
 import type { Admission } from './admission.ts';
 import type { Answering } from './answer.ts';
 import { answer, answerError, answerJson } from './answer.ts';
+import { directRequest } from './direct-request.ts';
 import type { Guard } from './guard.ts';
 import { inferHandler } from './infer-route.ts';
 import { modelOf } from './model-path.ts';
@@ -179,7 +180,7 @@ async function readJson(
   const atMost = Math.min(maxBytes, settings.limits.maxBodyBytes);
   const reading = { ...admitted, maxBytes: atMost, alignAt: 0 };
   const body = await new Promise<Uint8Array>((resolve, reject) => {
-    readBody(request.raw, reading, (error, bytes) => {
+    readBody(directRequest(request.raw), reading, (error, bytes) => {
       if (error === null) resolve(bytes);
       else reject(error);
     });

@@ -107,7 +107,11 @@ function createApp(settings: HttpSettings, answering: Answering): FastifyInstanc
       return logger.child(all, childOptions);
     },
     logController: new LogController({ disableRequestLogging: !settings.logRequests }),
-    serverFactory: (handler) => createNodeServer(settings, handler),
+    serverFactory: (handler) =>
+      createNodeServer(settings, (request, response) => {
+        forgetContentType(request);
+        handler(request, response);
+      }),
     // A request that arrives on an open connection while the server stops is still served.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) =>
@@ -119,10 +123,6 @@ function createApp(settings: HttpSettings, answering: Answering): FastifyInstanc
   // Bodies are read by the routes themselves, whatever type they claim to have.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
-  app.addHook('onRequest', (request, _reply, done) => {
-    forgetContentType(request.raw);
-    done();
-  });
   return app;
 }
 
