@@ -178,12 +178,7 @@ export async function lightLoad(): Promise<BenchReport> {
 
 async function inTurn({ url, child }: Server, network: string, request: Buffer) {
   const connection = await openConnection(url);
-  for (let i = 0; i < warmUpRequests; i += 1) {
-    await connection.ask(request);
-    if (i % requestsBetweenPauses > 0) continue;
-    await engineTime(url, network);
-    await sleep(pauseMs);
-  }
+  await warmUp(connection, request, () => engineTime(url, network));
   const rounds: { p50Ms: number; engineMs: number; addedMs: number; cpuMs: number }[] = [];
   for (let round = 0; round < roundsInTurn; round += 1) {
     const before = await engineTime(url, network);
@@ -209,7 +204,7 @@ async function bareEcho(request: Buffer): Promise<number> {
   const echo = await startEcho('bare http');
   try {
     const connection = await openConnection(`http://127.0.0.1:${echo.port}`);
-    for (let i = 0; i < warmUpRequests; i += 1) await connection.ask(request);
+    await warmUp(connection, request);
     const rounds: number[] = [];
     for (let round = 0; round < roundsInTurn; round += 1) {
       rounds.push(await pacedP50Ms(connection, request));
@@ -218,6 +213,20 @@ async function bareEcho(request: Buffer): Promise<number> {
     return median(rounds);
   } finally {
     echo.stop();
+  }
+}
+
+/** @param inPause what else will be done between the rounds */
+async function warmUp(
+  connection: Connection,
+  request: Buffer,
+  inPause?: () => Promise<unknown>,
+): Promise<void> {
+  for (let i = 0; i < warmUpRequests; i += 1) {
+    await connection.ask(request);
+    if (i % requestsBetweenPauses > 0) continue;
+    await inPause?.();
+    await sleep(pauseMs);
   }
 }
 

@@ -37,13 +37,20 @@ describe('the text in front of a request', () => {
     expect(decoded()).toBe(64);
   });
 
-  it('is forgotten when so many others have come since', () => {
+  it('is forgotten when 64 others have come since it was last seen', () => {
     const { of, decoded } = countingHeads();
-    for (let i = 0; i < 1000; i += 1) of(`number ${i}`);
-    of('number 999');
-    expect(decoded()).toBe(1000);
+    of('in use');
+    of('not in use');
+    for (let i = 0; i < 63; i += 1) {
+      of('in use');
+      of(`number ${i}`);
+    }
+    expect(decoded()).toBe(65);
+    of('in use');
     of('number 0');
-    expect(decoded()).toBe(1001);
+    expect(decoded()).toBe(65);
+    of('not in use');
+    expect(decoded()).toBe(66);
   });
 
   it('is read every time where it holds data, or is long', () => {
@@ -53,6 +60,8 @@ describe('the text in front of a request', () => {
     for (let i = 0; i < 2; i += 1) of('with data', withData as RequestHead);
     for (let i = 0; i < 2; i += 1) of(' '.repeat(1025));
     expect(decoded()).toBe(4);
+    for (let i = 0; i < 2; i += 1) of(' '.repeat(1024));
+    expect(decoded()).toBe(5);
   });
 
   it('is refused every time it is malformed', () => {

@@ -33,9 +33,14 @@ export class RequestHeads {
     // Latin 1 has a character for every byte: no two texts become the same key.
     const key = Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString('latin1');
     const known = this.#heads.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      // A map keeps the order in which keys were set: this one becomes the latest.
+      this.#heads.delete(key);
+      this.#heads.set(key, known);
+      return known;
+    }
     const head = decode();
-    if (areBinary(head.inputs)) this.#remember(key, head);
+    if (areBinary(head.inputs)) this.#remember(key, frozen(head));
     return head;
   }
 
@@ -46,4 +51,13 @@ export class RequestHeads {
     }
     this.#heads.set(key, head);
   }
+}
+
+/** Requests of several clients share it. */
+function frozen(head: RequestHead): RequestHead {
+  Object.freeze(head.parameters);
+  for (const output of head.outputs) Object.freeze(output);
+  Object.freeze(head.outputs);
+  for (const input of head.inputs) Object.freeze(input.shape);
+  return head;
 }

@@ -50,7 +50,7 @@ export function dataFromBytes(
   if (bytes.byteOffset % elementBytes(held) === 0) {
     return viewOf(held, bytes.buffer, bytes.byteOffset, count);
   }
-  const copy = new Uint8Array(wanted);
+  const copy = Buffer.allocUnsafeSlow(wanted);
   copy.set(bytes);
   return viewOf(held, copy.buffer, 0, count);
 }

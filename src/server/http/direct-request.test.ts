@@ -1,8 +1,11 @@
 import { once } from 'node:events';
-import { IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { Agent, createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Socket } from 'node:net';
 import { expect, it } from 'vitest';
-import { DirectRequest, directRequest } from './direct-request.ts';
+import { DirectRequest } from './direct-request.ts';
+import { until } from './testing/start.ts';
 
 function collecting() {
   const request = new DirectRequest(new Socket());
@@ -30,36 +33,32 @@ it('hands a body over within the call that brings it', () => {
   expect(seen).toEqual(['one', 'two', 'end']);
 });
 
-it.each([
-  ['all', true],
-  ['a part', false],
-])('hands over %s that came before anyone asked', async (_, isWhole) => {
-  const { request, seen, sink } = collecting();
-  request.push(Buffer.from('one'));
-  request.push(Buffer.from('two'));
-  if (isWhole) finish(request);
-  request.receive(sink);
-  if (!isWhole) finish(request);
-  expect(seen).toEqual(['onetwo', 'end']);
-  await once(request, 'end');
-  expect(seen).toHaveLength(2);
-});
-
 it('hands over an empty body', () => {
   const { request, seen, sink } = collecting();
-  finish(request);
   request.receive(sink);
+  finish(request);
   expect(seen).toEqual(['end']);
 });
 
-it('ends as a stream, too, when its rest is thrown away', async () => {
-  const { request, sink } = collecting();
+it('hands over nothing once the rest is not wanted', () => {
+  const { request, seen, sink } = collecting();
   request.receive(sink);
   request.push(Buffer.from('one'));
+  request.discard();
+  request.push(Buffer.from('two'));
   finish(request);
-  expect(request.readableEnded).toBe(false);
-  request.resume();
-  await once(request, 'end');
+  expect(seen).toEqual(['one']);
+});
+
+it.each([
+  ['a piece', (request: DirectRequest) => request.push(Buffer.from('one'))],
+  ['all', finish],
+])('refuses who asks after %s has come', (_, arrive) => {
+  const { request, sink } = collecting();
+  arrive(request);
+  expect(() => {
+    request.receive(sink);
+  }).toThrow(/begun to arrive/);
 });
 
 it('is a stream like any other for who does not ask for it', async () => {
@@ -71,8 +70,32 @@ it('is a stream like any other for who does not ask for it', async () => {
   expect(Buffer.concat(chunks).toString()).toBe('one');
 });
 
-it('is told from the requests of other servers', () => {
-  const { request } = collecting();
-  expect(directRequest(request)).toBe(request);
-  expect(() => directRequest(new IncomingMessage(new Socket()))).toThrow(/another server/);
+it('ends when it has been answered, so that nothing keeps it', async () => {
+  const requests: DirectRequest[] = [];
+  const server = createServer({ IncomingMessage: DirectRequest }, (request, response) => {
+    requests.push(request);
+    const chunks: Buffer[] = [];
+    request.receive({
+      onChunk: (chunk) => void chunks.push(chunk),
+      onEnd: () => void response.end(Buffer.concat(chunks)),
+    });
+  });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  try {
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    const { port } = server.address() as AddressInfo;
+    const body = 'x'.repeat(200_000);
+    for (let i = 0; i < 2; i += 1) {
+      const call = request({ port, method: 'POST', agent });
+      call.end(body);
+      const [response] = (await once(call, 'response')) as [IncomingMessage];
+      expect(Buffer.concat(await response.toArray()).toString()).toBe(body);
+    }
+    const [first, second] = requests;
+    expect(second?.socket).toBe(first?.socket);
+    await until(() => requests.every(({ readableEnded, closed }) => readableEnded && closed));
+  } finally {
+    agent.destroy();
+    await new Promise((closed) => server.close(closed));
+  }
 });

@@ -8,6 +8,8 @@ export interface BodySink {
   onEnd(): void;
 }
 
+const nowhere: BodySink = { onChunk: () => undefined, onEnd: () => undefined };
+
 /**
  * A request whose body can go from the HTTP parser to whoever wants it without passing through a stream,
  * which is most of what a body of some ten kilobytes costs.
@@ -16,17 +18,21 @@ export class DirectRequest extends IncomingMessage {
   #sink: BodySink | undefined;
 
   /**
-   * Hands over all of the body, what has arrived already first. Nothing is told of a body that is cut
-   * short but `close`. To be called once, by someone who does not read the stream.
+   * From now on the body goes to `sink`, and not into the stream. Of a body that is cut short nothing is
+   * told but the request's `close`. To be called in the tick in which the request came, once.
+   *
+   * @throws DnnScalerError `internal` when some of the body has come before
    */
   receive(sink: BodySink): void {
-    if (this.readableLength > 0) {
-      sink.onChunk(this.read() as Buffer<ArrayBuffer>);
-      // Who begins to read a stream has to go on, or its end never comes.
-      this.resume();
+    if (this.complete || this.readableLength > 0) {
+      throw new DnnScalerError('internal', 'a body was asked for after it had begun to arrive');
     }
     this.#sink = sink;
-    if (this.complete) sink.onEnd();
+  }
+
+  /** What is still to come of the body goes nowhere, and what took it is let go of. */
+  discard(): void {
+    this.#sink = nowhere;
   }
 
   /** What the parser calls with each piece of the body, and with null after the last. */
@@ -37,14 +43,9 @@ export class DirectRequest extends IncomingMessage {
       sink.onChunk(chunk);
       return true;
     }
+    this.discard();
     sink.onEnd();
-    // The stream ends, too, once what is left of it is thrown away after the answer.
+    // The stream ends, too, once Node throws away what is left of it, after the answer.
     return super.push(null);
   }
-}
-
-/** @throws DnnScalerError `internal` for a request that no server of `createNodeServer` received */
-export function directRequest(request: IncomingMessage): DirectRequest {
-  if (request instanceof DirectRequest) return request;
-  throw new DnnScalerError('internal', 'the request came by another server');
 }

@@ -13,7 +13,6 @@ import type { WireLimits } from '../../oip/wire-limits.ts';
 import type { Admission, Admitted } from './admission.ts';
 import type { Answering } from './answer.ts';
 import { answer, answerError, traceOf } from './answer.ts';
-import { directRequest } from './direct-request.ts';
 import { modelOf } from './model-path.ts';
 import { readBody } from './read-body.ts';
 
@@ -92,7 +91,7 @@ class Exchange {
       maxBytes: this.#settings.maxBodyBytes,
       alignAt: jsonBytes ?? 0,
     };
-    readBody(directRequest(this.#request.raw), reading, (error, body) => {
+    readBody(this.#request.raw, reading, (error, body) => {
       if (this.#isClosed) return;
       if (error !== null) this.#fail(error);
       else this.#infer(body, jsonBytes);

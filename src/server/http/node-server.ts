@@ -13,12 +13,6 @@ import { DirectRequest } from './direct-request.ts';
 import type { HttpSettings } from './options.ts';
 
 /**
- * More than one read of a socket gives, which is 64 KiB: a stream that holds as many bytes as it may
- * stops the socket, at the price of two system calls.
- */
-const streamBytes = 128 * 2 ** 10;
-
-/**
  * Node's own server, with the limits set.
  *
  * @throws DnnScalerError `invalid-argument` for unusable TLS texts
@@ -32,7 +26,6 @@ export function createNodeServer(settings: HttpSettings, handler: RequestListene
     requestTimeout: limits.requestTimeoutMs,
     requireHostHeader: false, // it is required, with an answer that says so, when a request begins
     keepAliveTimeout: limits.idleTimeoutMs,
-    highWaterMark: streamBytes,
     connectionsCheckingInterval: Math.min(1000, Math.ceil(limits.headersTimeoutMs / 2)),
   };
   const server =

@@ -1,8 +1,9 @@
+import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
 import { createGunzip, createInflate } from 'node:zlib';
 import { DnnScalerError, toDnnScalerError } from '../../errors.ts';
 import type { Admitted } from './admission.ts';
-import type { DirectRequest } from './direct-request.ts';
+import { DirectRequest } from './direct-request.ts';
 import { HttpProblem } from './status.ts';
 
 /** What the request holds is asked before bytes are kept, and gives the memory for them. */
@@ -10,8 +11,8 @@ export interface BodyReading extends Pick<Admitted, 'hold' | 'take' | 'isInside'
   /** Bytes before and after decompression. */
   readonly maxBytes: number;
   /**
-   * Where the body is copied, its byte of this index gets an address that every tensor type can be
-   * viewed at.
+   * A body that arrives in pieces is placed so that its byte of this index has an address that every
+   * tensor type can be viewed at. One that arrives whole lies as it comes.
    */
   readonly alignAt: number;
 }
@@ -31,9 +32,12 @@ const alignment = 8;
  *   DnnScalerError `cancelled` (the client left), `invalid-argument` (broken compression), or what
  *   `hold` threw
  */
-export function readBody(request: DirectRequest, reading: BodyReading, done: BodyDone): void {
+export function readBody(request: IncomingMessage, reading: BodyReading, done: BodyDone): void {
   let inflate: Transform | undefined;
   try {
+    if (!(request instanceof DirectRequest)) {
+      throw new DnnScalerError('internal', 'the request came by another server');
+    }
     inflate = decompressor(request.headers['content-encoding']);
   } catch (error) {
     done(error as Error, noBytes);
@@ -85,37 +89,37 @@ function receive(request: DirectRequest, reading: BodyReading, done: BodyDone): 
     done(error as Error, noBytes);
     return;
   }
-  let isOver = false;
   const finish = (error: Error | null, bytes = noBytes): void => {
-    isOver = true;
     request.off('close', onClose);
+    request.discard();
     done(error, bytes);
   };
   const onClose = (): void => finish(incomplete());
   request.on('close', onClose);
   request.on('error', ignore); // 'close' follows
-  request.receive({
-    onChunk: (chunk) => {
-      // What comes after a refusal is thrown away as it arrives.
-      if (isOver) return;
-      try {
-        body.add(chunk);
-      } catch (error) {
-        finish(error as Error);
-      }
-    },
-    onEnd: () => {
-      if (isOver) return;
-      let bytes: Uint8Array<ArrayBuffer>;
-      try {
-        bytes = body.bytes();
-      } catch (error) {
-        finish(error as Error);
-        return;
-      }
-      finish(null, bytes);
-    },
-  });
+  try {
+    request.receive({
+      onChunk: (chunk) => {
+        try {
+          body.add(chunk);
+        } catch (error) {
+          finish(error as Error);
+        }
+      },
+      onEnd: () => {
+        let bytes: Uint8Array<ArrayBuffer>;
+        try {
+          bytes = body.bytes();
+        } catch (error) {
+          finish(error as Error);
+          return;
+        }
+        finish(null, bytes);
+      },
+    });
+  } catch (error) {
+    finish(error as Error);
+  }
 }
 
 function decompress(

@@ -6,7 +6,6 @@ import { asObject, decodeJson } from '../../oip/json-fields.ts';
 import type { Admission } from './admission.ts';
 import type { Answering } from './answer.ts';
 import { answer, answerError, answerJson } from './answer.ts';
-import { directRequest } from './direct-request.ts';
 import type { Guard } from './guard.ts';
 import { inferHandler } from './infer-route.ts';
 import { modelOf } from './model-path.ts';
@@ -180,7 +179,7 @@ async function readJson(
   const atMost = Math.min(maxBytes, settings.limits.maxBodyBytes);
   const reading = { ...admitted, maxBytes: atMost, alignAt: 0 };
   const body = await new Promise<Uint8Array>((resolve, reject) => {
-    readBody(directRequest(request.raw), reading, (error, bytes) => {
+    readBody(request.raw, reading, (error, bytes) => {
       if (error === null) resolve(bytes);
       else reject(error);
     });
