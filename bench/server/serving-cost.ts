@@ -57,10 +57,10 @@ export async function saturation(): Promise<BenchReport> {
   const figures = [];
   for (const { isolation, point, target } of cases) {
     const measured = await withServer([network, smallNetwork], point, isolation, async (server) => {
-      const [large = [], small = []] = [network, smallNetwork].map((name) =>
+      const networks = [network, ...new Array<string>(smallPerLarge).fill(smallNetwork)];
+      const requests = networks.flatMap((name) =>
         requestsOf(name, [findNetwork(name).makeRow(new Random(1))]),
       );
-      const requests = [...large, ...new Array<Buffer[]>(smallPerLarge).fill(small).flat()];
       await answeredPerS(server.url, requests, inFlightAt(point), saturationWarmUpMs);
       return againstEngine(network, point, isolation, server);
     });

@@ -70,8 +70,6 @@ export async function runSweep<Row, Reply>(
   onStoppable?.(() => {
     trial.stop();
   });
-  trial.start();
-  await trial.finished;
-  await trial.deployment.whenStill();
+  await trial.run();
   return scaler.observations;
 }

@@ -136,6 +136,16 @@ export class Trial<Row, Reply> {
     return this;
   }
 
+  /** Starts, and resolves once it has finished and its engine is free for another. */
+  async run(): Promise<RunResult> {
+    try {
+      return await this.start().finished;
+    } finally {
+      // It may have ended in the middle of a change.
+      await this.deployment.whenStill();
+    }
+  }
+
   #endOrGoOn(): void {
     const { durationMs, steadyLimitMs = 0, clock } = this.#options;
     if (steadyLimitMs <= durationMs || this.#isSettled()) {
@@ -244,11 +254,6 @@ export class Trial<Row, Reply> {
 }
 
 /** Runs a trial to its end. */
-export async function runTrial<Row, Reply>(options: TrialOptions<Row, Reply>): Promise<RunResult> {
-  const trial = new Trial(options).start();
-  try {
-    return await trial.finished;
-  } finally {
-    await trial.deployment.whenStill();
-  }
+export function runTrial<Row, Reply>(options: TrialOptions<Row, Reply>): Promise<RunResult> {
+  return new Trial(options).run();
 }

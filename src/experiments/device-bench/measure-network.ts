@@ -5,7 +5,7 @@ import { estimatorFor } from '../../estimation/index.ts';
 import { formatPoint } from '../../operating-point.ts';
 import { createScaler } from '../../scaling/create-scaler.ts';
 import { runSweep } from '../../serving/sweep.ts';
-import { Trial } from '../../serving/trial.ts';
+import { runTrial } from '../../serving/trial.ts';
 import type { Slo } from '../../slo.ts';
 import { makeSlo } from '../../slo.ts';
 import type { PowerMeter } from '../../telemetry/power/power-meter.ts';
@@ -154,13 +154,11 @@ async function runScaler<Row, Reply>(
   try {
     const windowMs = Math.min(1000, durationMs / 20);
     const scaler = createScaler(name, { limits: engine.limits, estimate: estimatorFor() });
-    const trial = new Trial({
+    const result = await runTrial({
       ...{ engine, scaler, slo, source, clock, durationMs },
       windows: { minMs: windowMs, throughputMinMs: windowMs },
       ...(meter && { meter }),
     });
-    const result = await trial.start().finished;
-    await trial.deployment.whenStill();
     return choiceOf(result);
   } catch (thrown) {
     dropped.push(`${name}: ${toDnnScalerError(thrown).message}`);

@@ -130,9 +130,7 @@ async function runScaler(
   options.onStoppable?.(() => {
     trial.stop();
   });
-  const result = await trial.start().finished;
-  // It may have ended in the middle of a change, which the next one would have to wait for.
-  await trial.deployment.whenStill();
+  const result = await trial.run();
   refuseIfCancelled(options);
   return result;
 }

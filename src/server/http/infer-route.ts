@@ -7,7 +7,7 @@ import { encodeInferResponse } from '../../oip/infer-response.ts';
 import { parseHeaderLength } from '../../oip/message.ts';
 import type { OutputForm } from '../../oip/output-form.ts';
 import { binaryOutputs, jsonOutputs } from '../../oip/output-form.ts';
-import { RequestHeads } from '../../oip/request-heads.ts';
+import type { RequestHeads } from '../../oip/request-heads.ts';
 import { decodeRawBinary } from '../../oip/raw-binary.ts';
 import type { WireLimits } from '../../oip/wire-limits.ts';
 import type { Admission, Admitted } from './admission.ts';
@@ -21,6 +21,8 @@ export interface InferSettings {
   readonly admission: Admission;
   readonly maxBodyBytes: number;
   readonly wireLimits: WireLimits;
+  /** Of requests under those limits. */
+  readonly heads: RequestHeads;
 }
 
 /** Handles `POST /v2/models/M[/versions/N]/infer`: JSON, binary tensors, raw binary, or an image. */
@@ -28,7 +30,6 @@ export function inferHandler(
   plane: DataPlane,
   settings: InferSettings,
 ): (request: FastifyRequest, reply: FastifyReply) => void {
-  const heads = new RequestHeads();
   return (request, reply) => {
     reply.hijack();
     let admitted: Admitted;
@@ -38,7 +39,7 @@ export function inferHandler(
       answerError(settings.answering, request, reply, error);
       return;
     }
-    new Exchange(plane, settings, heads, request, reply, admitted).begin();
+    new Exchange(plane, settings, request, reply, admitted).begin();
   };
 }
 
@@ -48,7 +49,6 @@ const imageTypes: ReadonlySet<string> = new Set(['image/jpeg', 'image/png']);
 class Exchange {
   readonly #plane: DataPlane;
   readonly #settings: InferSettings;
-  readonly #heads: RequestHeads;
   readonly #request: FastifyRequest;
   readonly #reply: FastifyReply;
   readonly #admitted: Admitted;
@@ -59,14 +59,12 @@ class Exchange {
   constructor(
     plane: DataPlane,
     settings: InferSettings,
-    heads: RequestHeads,
     request: FastifyRequest,
     reply: FastifyReply,
     admitted: Admitted,
   ) {
     this.#plane = plane;
     this.#settings = settings;
-    this.#heads = heads;
     this.#request = request;
     this.#reply = reply;
     this.#admitted = admitted;
@@ -119,10 +117,8 @@ class Exchange {
     body: Uint8Array,
     jsonBytes: number | undefined,
   ): DecodedRequest {
-    const { wireLimits } = this.#settings;
-    if (jsonBytes !== 0) {
-      return decodeInferRequest(model, body, jsonBytes, wireLimits, this.#heads);
-    }
+    const { wireLimits, heads } = this.#settings;
+    if (jsonBytes !== 0) return decodeInferRequest(model, body, jsonBytes, wireLimits, heads);
     const config = this.#plane.modelConfig(model.modelName, model.modelVersion);
     const inputs = [decodeRawBinary(config, body, wireLimits)];
     return {

@@ -80,24 +80,16 @@ function tooLong(maxBytes: number): HttpProblem {
 }
 
 function receive(request: DirectRequest, reading: BodyReading, done: BodyDone): void {
-  const length = request.headers['content-length'];
-  let body: GrowingBody;
-  try {
-    // The HTTP parser has checked that the header is a number, and that the body will be as long.
-    body = new GrowingBody(reading, length === undefined ? undefined : Number(length));
-  } catch (error) {
-    done(error as Error, noBytes);
-    return;
-  }
   const finish = (error: Error | null, bytes = noBytes): void => {
     request.off('close', onClose);
     request.discard();
     done(error, bytes);
   };
   const onClose = (): void => finish(incomplete());
-  request.on('close', onClose);
-  request.on('error', ignore); // 'close' follows
+  const length = request.headers['content-length'];
   try {
+    // The HTTP parser has checked that the header is a number, and that the body will be as long.
+    const body = new GrowingBody(reading, length === undefined ? undefined : Number(length));
     request.receive({
       onChunk: (chunk) => {
         try {
@@ -118,8 +110,11 @@ function receive(request: DirectRequest, reading: BodyReading, done: BodyDone): 
       },
     });
   } catch (error) {
-    finish(error as Error);
+    done(error as Error, noBytes);
+    return;
   }
+  request.on('close', onClose);
+  request.on('error', ignore); // 'close' follows
 }
 
 function decompress(

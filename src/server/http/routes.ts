@@ -3,6 +3,7 @@ import type { DataPlane } from '../../oip/data-plane.ts';
 import type { JsonObject } from '../../oip/json-fields.ts';
 import { defaultJsonBounds } from '../../oip/json-bounds.ts';
 import { asObject, decodeJson } from '../../oip/json-fields.ts';
+import { RequestHeads } from '../../oip/request-heads.ts';
 import type { Admission } from './admission.ts';
 import type { Answering } from './answer.ts';
 import { answer, answerError, answerJson } from './answer.ts';
@@ -98,6 +99,7 @@ function modelRoutes(parts: RouteParts): RouteTable {
     admission,
     maxBodyBytes: settings.limits.maxBodyBytes,
     wireLimits: settings.wireLimits,
+    heads: new RequestHeads(),
   });
   const get =
     (read: (name: string, version: string) => unknown): Handler =>
