@@ -28,10 +28,10 @@ const networks = ['mobilenet_v1_100', 'multvae_ml20m', 'mobilenet_v1_025'];
 const sloFactors = [10, 3];
 const target = 0.95;
 
-const runMs = 25_000;
+const runMs = 40_000;
 /** A multiple of four: each half has as many in one direction as in the other. */
-const rounds = 12;
-const roundPolicy = { pointMs: 500, pointCalls: 8 };
+const rounds = 24;
+const roundPolicy = { pointMs: 300, pointCalls: 8 };
 /** So many of the swept points are measured again: the best of one short look may be luck. */
 const contenders = 3;
 /** And so many of those whose median call took this share of the limit at most. */

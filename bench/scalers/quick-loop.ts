@@ -77,12 +77,14 @@ export function movesOf(windows: readonly QuickWindow[]): number {
 }
 
 function inRows(observation: Observation, batchSize: number): Observation {
+  const newest = observation.newestWindow;
   return {
     ...observation,
     rows: observation.rows * batchSize,
     throughputPerS: observation.throughputPerS * batchSize,
     arrivals: observation.rows * batchSize,
     batchFill: 1,
+    ...(newest && { newestWindow: { ...newest, rows: newest.rows * batchSize } }),
   };
 }
 

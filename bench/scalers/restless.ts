@@ -9,6 +9,7 @@ import { makeSlo } from '../../src/slo.ts';
 import type { LatencySummary } from '../../src/telemetry/latency-summary.ts';
 import { summarizeLatencies } from '../../src/telemetry/latency-summary.ts';
 import { median } from '../harness.ts';
+import type { QuickWindow } from './quick-loop.ts';
 import { movesOf, quickLoop } from './quick-loop.ts';
 
 /**
@@ -53,6 +54,8 @@ const machines: readonly Restlessness[] = [
     pauseMs: 2,
     neighbour: { share: 0.2, worksForMs: 3000, slowdown: 1.35, pauseShare: 0.15, pauseMs: 6 },
   },
+  // As found on two cores of a machine shared with others, for calls of 2 ms.
+  { name: 'busy', sigma: 0.2, wanderSd: 0.12, forgetsMs: 1700, pauseShare: 0.05, pauseMs: 2 },
   { name: 'wild', sigma: 0.08, wanderSd: 0.1, forgetsMs: 4000, pauseShare: 0.05, pauseMs: 3 },
 ];
 
@@ -67,7 +70,7 @@ const networks: Readonly<Record<string, Law>> = {
 };
 const factors = [3, 10];
 const seeds = 12;
-const durationMs = 25_000;
+const durationMs = 40_000;
 const mostRows = 128;
 const mostInstances = 2;
 const scalers = ['dnnscaler', 'joint'];
@@ -162,13 +165,26 @@ function run(
       (1 + (machine.slowerAtFirst ?? 0) * Math.exp(-nowMs / warmUpMs)),
     pauseMs: (nowMs) => pauseOf(wander.neighbourAt(nowMs) ?? machine, pauses),
   });
-  const last = windows.at(-1)?.point as OperatingPoint;
+  const last = settledAt(windows);
   return {
     ...{ machine: machine.name, scaler, network, sloFactor },
     point: formatPoint(last),
     reached: Math.min(1, perMs(last) / best),
     moves: movesOf(windows),
   };
+}
+
+/** Where the second half was spent for the most part. */
+function settledAt(windows: readonly QuickWindow[]): OperatingPoint {
+  const spentMs = new Map<string, number>();
+  const half = windows.filter(({ timeMs }) => timeMs > durationMs / 2);
+  half.forEach(({ point, timeMs }, i) => {
+    const key = formatPoint(point);
+    const sinceMs = half[i - 1]?.timeMs ?? durationMs / 2;
+    spentMs.set(key, (spentMs.get(key) ?? 0) + timeMs - sinceMs);
+  });
+  const [longest] = [...spentMs].sort(([, a], [, b]) => b - a)[0] as [string, number];
+  return half.find(({ point }) => formatPoint(point) === longest)?.point as OperatingPoint;
 }
 
 /** A speed with a memory, an Ornstein-Uhlenbeck process on its logarithm, and a neighbour's visits. */

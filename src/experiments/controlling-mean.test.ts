@@ -9,6 +9,7 @@ const observation: Observation = {
   point: { batchSize: 9, instances: 1 },
   slo: { percentile: 0.95, limitMs: 50 },
   durationMs: 1000,
+  endMs: 1000,
   calls: 100,
   rows: 900,
   throughputPerS: 900,

@@ -12,6 +12,8 @@ export interface Observation {
   /** The objective now; it may change while running. */
   readonly slo: Slo;
   readonly durationMs: number;
+  /** When it ended, by the clock of whoever observed: tells observations apart in time. */
+  readonly endMs: number;
   /** Engine calls that ended in the observation. */
   readonly calls: number;
   /** Rows answered. */
@@ -32,10 +34,19 @@ export interface Observation {
   readonly shed: number;
   /** Rows answered with an error. */
   readonly errors: number;
-  /** The last of the windows that were joined: engine calls, and their mean time in ms. */
-  readonly newestWindow?: { readonly calls: number; readonly meanMs: number };
+  /** The last of the windows that were joined. */
+  readonly newestWindow?: NewestWindow;
   /** Mean power while it was observed, in watts over 0; absent where none was measured. */
   readonly powerWatts?: number;
+}
+
+/** One window of an observation that may span several. */
+export interface NewestWindow {
+  readonly durationMs: number;
+  /** Engine calls, 1 or more, rows answered by them, and their mean time in ms. */
+  readonly calls: number;
+  readonly rows: number;
+  readonly meanMs: number;
 }
 
 export type Approach = 'batching' | 'multi-tenancy' | 'joint';

@@ -46,6 +46,7 @@ export function observationOf(
     point,
     slo,
     durationMs: (40 * latencyMs) / point.instances,
+    endMs: (40 * latencyMs) / point.instances,
     calls: 40,
     rows,
     throughputPerS: (1000 * point.batchSize * point.instances) / latencyMs,
@@ -96,6 +97,7 @@ export class Rehearsal {
   #point: OperatingPoint;
   #windows: Float64Array[] = [];
   #law: Law | undefined;
+  #nowMs = 0;
 
   constructor(scaler: Scaler, scene: Scene) {
     this.law = scene.law;
@@ -140,11 +142,19 @@ export class Rehearsal {
     this.#law = this.law;
     this.#windows = [...this.#windows.slice(1 - horizonWindows), calls];
     const latency = summarizeLatencies(this.#windows, this.slo.percentile);
+    const meanMs = calls.reduce((sum, ms) => sum + ms, 0) / callsPerWindow;
+    const durationMs = (callsPerWindow * meanMs) / instances;
+    this.#nowMs += durationMs;
     const powerWatts = this.#wattsOf?.(batchSize, instances) ?? Number.NaN;
     return observationOf(this.#point, this.slo, {
       latencyMs: latency.meanMs,
       executionLatency: latency,
       requestLatency: latency,
+      endMs: this.#nowMs,
+      newestWindow: {
+        ...{ durationMs, meanMs, calls: callsPerWindow },
+        rows: callsPerWindow * batchSize,
+      },
       ...(powerWatts > 0 && { powerWatts }),
     });
   }

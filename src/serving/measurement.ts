@@ -1,5 +1,5 @@
 import type { OperatingPoint } from '../operating-point.ts';
-import type { Observation } from '../scaling/scaler.ts';
+import type { NewestWindow, Observation } from '../scaling/scaler.ts';
 import type { Slo } from '../slo.ts';
 import { summarizeLatencies } from '../telemetry/latency-summary.ts';
 import { quantileOfSorted, samplesFor } from '../telemetry/quantile.ts';
@@ -287,6 +287,7 @@ function observationOf(
     point,
     slo,
     durationMs,
+    endMs: newest === undefined ? 0 : newest.startMs + newest.durationMs,
     calls,
     rows,
     throughputPerS: (rows / durationMs) * 1000,
@@ -308,8 +309,9 @@ function observationOf(
   };
 }
 
-function newestOf({ calls, executionMs }: WindowSample): { calls: number; meanMs: number } {
-  return { calls, meanMs: executionMs.reduce((sum, ms) => sum + ms, 0) / calls };
+function newestOf({ durationMs, calls, rows, executionMs }: WindowSample): NewestWindow {
+  const meanMs = executionMs.reduce((sum, ms) => sum + ms, 0) / calls;
+  return { durationMs, calls, rows, meanMs };
 }
 
 /** Mean over the windows in which power was measured, by their lengths; undefined for none. */

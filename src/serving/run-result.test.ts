@@ -75,6 +75,19 @@ describe('steadyFigures', () => {
     });
   });
 
+  it('name the point that most of the last half was spent at, where it went on changing', () => {
+    const two = { batchSize: 2, instances: 1 };
+    const three = { batchSize: 3, instances: 1 };
+    const reports = [
+      ...[1, 2, 3, 4, 5].map(() => window({ next: one })),
+      window({ next: two }),
+      ...[1, 2, 3].map(() => window({ point: two })),
+      window({ point: two, next: three }),
+      window({ point: three, next: one }),
+    ];
+    expect(steadyFigures(reports, slo, one)).toMatchObject({ operatingPoint: two, steady: false });
+  });
+
   it.each([
     [95, 5, 'held'],
     [94, 6, 'not-held'],

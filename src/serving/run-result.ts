@@ -1,5 +1,5 @@
 import type { OperatingPoint } from '../operating-point.ts';
-import { sameKnobs } from '../operating-point.ts';
+import { formatPoint, sameKnobs } from '../operating-point.ts';
 import type { Approach, Decision, ProfileReport } from '../scaling/scaler.ts';
 import type { Slo } from '../slo.ts';
 import { summarizeLatencies } from '../telemetry/latency-summary.ts';
@@ -46,7 +46,10 @@ export interface PowerFigures {
   readonly energyJoules: number;
 }
 
-/** What a run found. Figures speak of steady state: from the last change of the point on. */
+/**
+ * What a run found. Figures speak of steady state: from the last change of the point on. Where the point
+ * went on changing they speak of the last half, and the operating point is where most of that was spent.
+ */
 export interface RunResult {
   readonly engine: string;
   /** True when the figures come from a model of a machine rather than from one. */
@@ -152,17 +155,16 @@ export function steadyFigures(
   for (const { sample } of windows) {
     for (const latencyMs of sample.requestMs) if (latencyMs <= slo.limitMs) within += 1;
   }
-  const last = windows.at(-1);
+  const operatingPoint = longestAt(windows) ?? lastPoint;
   const sloAttainment = within / requests;
   const wasInfeasible = windows.some(
-    ({ point, decision }) =>
-      decision.infeasible === true && sameKnobs(point, (last as WindowReport).point),
+    ({ point, decision }) => decision.infeasible === true && sameKnobs(point, operatingPoint),
   );
   const throughputPerS = (rows / steadyMs) * 1000;
   const meanWatts = meanPowerWatts(windows.map(({ sample }) => sample));
   const isMetered = meanWatts !== undefined;
   return {
-    operatingPoint: last?.point ?? lastPoint,
+    operatingPoint,
     throughputPerS,
     power: isMetered ? { meter, meanWatts, energyJoules: (meanWatts * steadyMs) / 1000 } : null,
     throughputPerWatt: isMetered ? throughputPerS / meanWatts : null,
@@ -174,4 +176,14 @@ export function steadyFigures(
     decisionsToSteady: stretch.changesBefore,
     steadyMs,
   };
+}
+
+/** Where most of the measured time was spent; of a run that settled that is where it did. */
+function longestAt(windows: readonly WindowReport[]): OperatingPoint | undefined {
+  const spent = new Map<string, { readonly point: OperatingPoint; readonly ms: number }>();
+  for (const { point, sample } of windows) {
+    const key = formatPoint(point);
+    spent.set(key, { point, ms: (spent.get(key)?.ms ?? 0) + sample.durationMs });
+  }
+  return [...spent.values()].sort((a, b) => b.ms - a.ms)[0]?.point;
 }

@@ -2,14 +2,18 @@ import type { OperatingPoint } from '../../operating-point.ts';
 import { sameKnobs } from '../../operating-point.ts';
 import type { Valuation } from '../valuation.ts';
 import { meanLogMs } from './belief.ts';
-import type { LatencyPredictor } from './latency-model.ts';
+import type { LatencyModel } from './latency-model.ts';
 import type { LatencyTarget } from './latency-target.ts';
 import type { Reachability } from './reachability.ts';
 import type { Reading, Readings } from './readings.ts';
-import type { PointVolatility } from './volatility.ts';
+import { widenedBy } from './wander.ts';
 
 /** Another known point has to be this much better than the one in use. */
 const clearlyBetter = 1.01;
+/** By so many times what the speed wanders (logarithm) it may have less throughput than the best, */
+const hiddenShare = 0.2;
+/** if its calls are shorter by this (logarithm). */
+const clearlyQuicker = 0.35;
 
 /** The best point known to hold the SLO. */
 export interface Incumbent {
@@ -24,8 +28,7 @@ export interface Incumbent {
 export interface Known {
   readonly readings: Readings;
   readonly reachability: Reachability;
-  readonly model: LatencyPredictor;
-  readonly volatility: PointVolatility;
+  readonly model: LatencyModel;
   readonly valuation: Valuation;
   readonly target: LatencyTarget;
   /** Of the SLO. */
@@ -43,22 +46,30 @@ export interface Known {
  * @param extraMargin (logarithm) for those not in use
  */
 export function bestKnown(known: Known, extraMargin: number): Incumbent | undefined {
-  const { readings, reachability, model, volatility, valuation, target, percentile, here, needed } =
-    known;
-  let best: Incumbent | undefined;
+  const { readings, reachability, model, valuation, target, percentile, here, needed } = known;
+  let best: (Incumbent & { readonly logMs: number }) | undefined;
+  const holding: (typeof best & object)[] = [];
   for (const reading of readings.all) {
     const { batchSize, instances } = reading.point;
     if (!reachability.isReachable(batchSize, instances)) continue;
     const logMs = meanLogMs(model.predict(batchSize, instances));
     const isHere = sameKnobs(reading.point, here);
-    const ownTail = volatility.widen(readings.logTailAt(reading), percentile);
+    const ownTail = widenedBy(model.wander.sd, readings.logTailAt(reading), percentile);
     const logTail = ownTail + (isHere ? 0 : extraMargin);
     if (!target.holds(logMs, logTail, instances)) continue;
     const rowsPerMs = (batchSize * instances) / Math.exp(logMs);
     if (rowsPerMs < needed) continue;
     const perMs = rowsPerMs / valuation.divisorAt(batchSize, instances);
-    if (perMs > (best?.perMs ?? 0) * (isHere ? 1 : clearlyBetter))
-      best = { reading, perMs, rowsPerMs };
+    const found = { reading, perMs, rowsPerMs, logMs };
+    holding.push(found);
+    if (perMs > (best?.perMs ?? 0) * (isHere ? 1 : clearlyBetter)) best = found;
   }
-  return best;
+  if (best === undefined) return undefined;
+  const { logMs, perMs } = best;
+  // What the machine's speed does by itself hides differences of throughput, but not of latency.
+  const [quicker] = holding
+    .filter((one) => one.logMs < logMs - clearlyQuicker)
+    .filter((one) => one.perMs > perMs * (1 - hiddenShare * model.wander.sd))
+    .sort((a, b) => a.logMs - b.logMs);
+  return quicker ?? best;
 }

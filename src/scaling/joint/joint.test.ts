@@ -34,6 +34,7 @@ function drive(
   let point = scaler.first();
   const decisions: Decision[] = [];
   const points = [point];
+  let nowMs = 0;
   for (let window = 0; window < windows; window += 1) {
     const { law, slo, reach, pauses } = worldAt(window);
     const pauseMs = (): number =>
@@ -44,8 +45,11 @@ function drive(
     );
     const latency = summarizeLatencies([calls], 0.95);
     const perS = (1000 * point.batchSize * point.instances) / latency.meanMs;
+    const durationMs = 40 * latency.meanMs;
+    nowMs += durationMs;
     const decision = scaler.decide(
       observationOf(point, makeSlo(slo), {
+        ...{ durationMs, endMs: nowMs },
         latencyMs: latency.meanMs,
         executionLatency: latency,
         requestLatency: latency,
@@ -255,6 +259,38 @@ describe('JointScaler', () => {
       expect(kind).toBe('probe');
       expect(point.batchSize * point.instances).toBeGreaterThan(1);
     });
+  });
+
+  it('climbs again when it finds itself overrun at a small point', () => {
+    const slo = makeSlo(60);
+    const scaler = new JointScaler(limits);
+    const law: Law = (b, n) => twoResources(b, n);
+    const random = new Random(5);
+    let point = scaler.first();
+    let nowMs = 0;
+    const show = (requestFactor: number, arriving: number): Decision => {
+      const latencyMs = law(point.batchSize, point.instances) * Math.exp(0.02 * random.normal());
+      const durationMs = 40 * latencyMs;
+      nowMs += durationMs;
+      const rows = 40 * point.batchSize * point.instances;
+      const decision = scaler.decide(
+        observationOf(point, slo, {
+          ...{ latencyMs, durationMs, endMs: nowMs, calls: 40 * point.instances, rows },
+          requestLatency: summarizeLatencies([Float64Array.of(latencyMs * requestFactor)], 0.95),
+          arrivals: arriving * rows,
+        }),
+      );
+      point = decision.point;
+      return decision;
+    };
+    // Overloaded from the start: climbs, and learns what larger points give.
+    for (let i = 0; i < 40; i += 1) show(50, 3);
+    const high = perMs(law, point);
+    expect(high).toBeGreaterThan(3 * perMs(law, scaler.first()));
+    // At small points again, by whatever led there, with requests queueing: back up.
+    point = scaler.first();
+    for (let i = 0; i < 6; i += 1) show(50, 3);
+    expect(perMs(law, point)).toBeGreaterThan(0.8 * high);
   });
 
   it('is soon back where it was when a neighbour that comes and goes has left', () => {

@@ -1,29 +1,31 @@
 import type { KnobLimits, OperatingPoint } from '../../operating-point.ts';
 import { formatPoint, sameKnobs } from '../../operating-point.ts';
 import type { Slo } from '../../slo.ts';
-import { formatMs, formatPerS, formatShare } from '../../units.ts';
+import { formatMs } from '../../units.ts';
 import { describeStanding } from '../assessment.ts';
 import type { Objective } from '../objective.ts';
 import type { Decision, Observation, Scaler } from '../scaler.ts';
 import { Valuation } from '../valuation.ts';
 import { meanLogMs } from './belief.ts';
 import { bestKnown } from './incumbent.ts';
+import { isFull } from './is-full.ts';
 import type { Incumbent } from './incumbent.ts';
-import { LatencyModel } from './latency-model.ts';
+import type { LatencyModel } from './latency-model.ts';
 import { LatencyTarget } from './latency-target.ts';
+import type { LoadKind } from './load.ts';
 import { arrivingPerMs, loadOf, neededPerMs } from './load.ts';
 import { PastWorlds } from './past-worlds.ts';
 import { Patience } from './patience.ts';
 import { Reachability } from './reachability.ts';
 import type { Reading } from './readings.ts';
-import { Readings, isFull, readingOf } from './readings.ts';
+import { Readings, readingOf } from './readings.ts';
 import type { Candidate, SearchLimits } from './search.ts';
-import { search } from './search.ts';
+import { describeCandidate, search } from './search.ts';
 import { shiftBetween } from './shift.ts';
 import { SideLooks } from './side-looks.ts';
 import { Timeliness } from './timeliness.ts';
 import type { Seen } from './timeliness.ts';
-import { PointVolatility } from './volatility.ts';
+import { widenedBy } from './wander.ts';
 
 /** What a probe may risk: the expected excess over the limit, as a share of it; less comes first. */
 const maxExcess = 0.3;
@@ -40,8 +42,20 @@ const gainForInstances = 0.004;
 const clearlySafer = 0.004;
 /** Where requests are late, calls have to be this much shorter (logarithm) elsewhere. */
 const clearlyQuicker = 0.05;
+/** Requests this many times as late as the SLO queue for want of throughput, whatever it should be. */
+const farLate = 3;
 /** From this share of a point's throughput on requests queue for want of it. */
 const busyShare = 0.85;
+
+/** Where a decision starts from. */
+interface Standing {
+  readonly here: Reading;
+  /** Rows per ms that the point in use is believed to answer. */
+  readonly herePerMs: number;
+  readonly load: LoadKind;
+  /** How it stands against the SLO, in words. */
+  readonly why: string;
+}
 
 /**
  * Both knobs at once. A model of the latencies (`latency-model.ts`) turns every observation into
@@ -62,11 +76,11 @@ export class JointScaler implements Scaler {
   readonly #reachability = new Reachability();
   readonly #patience = new Patience();
   readonly #timeliness = new Timeliness();
-  readonly #volatility = new PointVolatility();
   readonly #looks: SideLooks;
   #asked: OperatingPoint;
   #slo: Slo | null = null;
   #isInDoubt = false;
+  #wanderSd = 0;
 
   constructor(limits: KnobLimits, objective: Objective = 'throughput') {
     this.#limits = limits;
@@ -102,32 +116,34 @@ export class JointScaler implements Scaler {
     this.#valuation.learn(observation);
     if (this.#patience.isSettledAt(here, load)) return hold(point, `${why}: as expected, hold`);
 
-    const model = new LatencyModel(this.#readings.uncertainBy(this.#volatility.sd));
-    const logTail = this.#volatility.widen(this.#readings.logTail, slo.percentile);
-    const target = new LatencyTarget(slo, logTail, {
-      isOpen: load !== 'closed',
-      ...(load === 'late' && {
-        mostLogMs: meanLogMs(model.predict(point.batchSize, point.instances)) - clearlyQuicker,
-      }),
-    });
-    const needed = neededPerMs(observation, load);
-    const best = this.#improve(target, model, here, needed, why);
-    if (isDecision(best)) return best;
+    const model = this.#readings.model(observation.endMs);
+    this.#wanderSd = model.wander.sd;
+    const logTail = widenedBy(model.wander.sd, this.#readings.logTail, slo.percentile);
     const callMs = Math.exp(meanLogMs(model.predict(point.batchSize, point.instances)));
     const herePerMs = (point.batchSize * point.instances) / callMs;
+    const target = new LatencyTarget(slo, logTail, {
+      isOpen: load !== 'closed',
+      ...(load === 'late' && { mostLogMs: Math.log(callMs) - clearlyQuicker }),
+    });
+    const needed = neededPerMs(observation, load);
+    const standing = { here, herePerMs, load, why };
+    const best = this.#improve(target, model, here, needed, why);
+    if (isDecision(best)) return best;
     const arriving = arrivingPerMs(observation);
     const isShort = load === 'overloaded' || (load === 'late' && arriving > busyShare * herePerMs);
-    if (isShort && (best?.rowsPerMs ?? 0) < arriving) {
+    const isFarLate = observation.requestLatency.atPercentileMs > farLate * slo.limitMs;
+    const isStuck = isFarLate && best !== undefined && sameKnobs(best.reading.point, point);
+    if (isShort && (isStuck || (best?.rowsPerMs ?? 0) < arriving)) {
       const timely = load === 'late' ? this.#timelyElsewhere(here) : undefined;
       if (timely !== undefined) return this.#goBack(timely, why);
       // No point answers all of it in time: then as many as can be, with no time left for waiting.
       const anyway = new LatencyTarget(slo, logTail);
       const more = this.#improve(anyway, model, here, 0, why);
-      return isDecision(more) ? more : this.#settle(more, here, 0, why);
+      return isDecision(more) ? more : this.#settle(more, standing, 0);
     }
     return (
-      (load === 'late' ? this.#seekSooner(best, here, why) : undefined) ??
-      this.#settle(best, here, needed, why)
+      (load === 'late' ? this.#seekSooner(best, standing) : undefined) ??
+      this.#settle(best, standing, needed)
     );
   }
 
@@ -140,12 +156,7 @@ export class JointScaler implements Scaler {
     why: string,
   ): Decision | Incumbent | undefined {
     const known = {
-      ...{
-        readings: this.#readings,
-        reachability: this.#reachability,
-        volatility: this.#volatility,
-        valuation: this.#valuation,
-      },
+      ...{ readings: this.#readings, reachability: this.#reachability, valuation: this.#valuation },
       ...{ target, model, here: here.point, needed, percentile: (this.#slo as Slo).percentile },
     };
     const incumbent = bestKnown(known, clearlySafer) ?? bestKnown(known, 0);
@@ -159,12 +170,13 @@ export class JointScaler implements Scaler {
    * Requests come late, and no search promises better: to where they were answered soonest. Undefined
    * where the best point known is yet to show how late they come there.
    */
-  #seekSooner(best: Incumbent | undefined, here: Reading, why: string): Decision | undefined {
+  #seekSooner(best: Incumbent | undefined, standing: Standing): Decision | undefined {
+    const { here, load, why } = standing;
     if (best !== undefined && this.#timeliness.at(best.reading.point) === undefined)
       return undefined;
     const sooner = this.#patience.isSpent ? this.#timelyElsewhere(here) : this.#soonerThan(here);
     if (sooner === undefined) {
-      this.#patience.settleAt(here);
+      this.#patience.settleAt(here, load);
       return hold(here.point, `${why}: requests were answered no sooner elsewhere, hold`);
     }
     return this.#goBack(sooner, why);
@@ -190,15 +202,17 @@ export class JointScaler implements Scaler {
   }
 
   /** Nothing better is in sight: to the best point known. */
-  #settle(incumbent: Incumbent | undefined, here: Reading, needed: number, why: string): Decision {
+  #settle(incumbent: Incumbent | undefined, standing: Standing, needed: number): Decision {
+    const { here, herePerMs, load, why } = standing;
     const { point } = here;
     if (incumbent === undefined) {
       return needed === 0
         ? this.#retreat(point, why)
         : hold(point, `${why}: no other point is likely to answer as much any sooner, hold`);
     }
-    if (sameKnobs(incumbent.reading.point, point) || this.#patience.isSpent) {
-      this.#patience.settleAt(here);
+    const mayGo = this.#patience.allowsReturn(load, incumbent.rowsPerMs / herePerMs);
+    if (sameKnobs(incumbent.reading.point, point) || !mayGo) {
+      this.#patience.settleAt(here, load);
       return hold(point, `${why}: nothing better in sight, hold`);
     }
     const where = formatPoint(incumbent.reading.point);
@@ -258,15 +272,8 @@ export class JointScaler implements Scaler {
   }
 
   #go(found: Candidate, model: LatencyModel, why: string): Decision {
-    const { batchSize, instances } = found.point;
-    const callMs = Math.exp(meanLogMs(model.predict(batchSize, instances)));
-    const perS = (1000 * batchSize * instances) / callMs;
     const kind = this.#readings.at(found.point) === undefined ? 'probe' : 'move';
-    return this.#moveTo(
-      found.point,
-      `${why}: ${formatPoint(found.point)} should give ${formatPerS(perS)} at ${formatMs(callMs)} a call, with a chance of ${formatShare(found.chance)} to hold the SLO`,
-      kind,
-    );
+    return this.#moveTo(found.point, `${why}: ${describeCandidate(found, model)}`, kind);
   }
 
   #moveTo(point: OperatingPoint, reason: string, kind: Decision['kind'] = 'move'): Decision {
@@ -277,11 +284,9 @@ export class JointScaler implements Scaler {
 
   /** Nothing is likely to hold the SLO: stays where calls are fastest. */
   #retreat(point: OperatingPoint, why: string): Decision {
-    const [fastest] = this.#readings.all
-      .filter(({ point: { batchSize, instances } }) =>
-        this.#reachability.isReachable(batchSize, instances),
-      )
-      .sort((a, b) => a.latencyMs - b.latencyMs);
+    const fastest = this.#readings.fastestOf(({ batchSize, instances }) =>
+      this.#reachability.isReachable(batchSize, instances),
+    );
     const target = fastest?.point ?? this.first();
     if (sameKnobs(target, point)) {
       return { ...hold(point, `${why}: no other point is likely to hold it`), infeasible: true };
@@ -304,14 +309,14 @@ export class JointScaler implements Scaler {
    */
   #learn(observation: Observation): Reading | null {
     const now = readingOf(observation);
-    this.#volatility.note(now, observation);
     const before = this.#readings.at(now.point);
     const wasInDoubt = this.#isInDoubt;
     this.#isInDoubt = false;
     if (before === undefined) return this.#recall(now) ?? this.#readings.record(now);
-    const shift = shiftBetween(before, now, this.#readings.logTailAt(before), this.#volatility.sd);
+    const shift = shiftBetween(before, now, this.#readings.logTailAt(before), this.#wanderSd);
     if (shift === undefined) return this.#readings.record(now, before.isStale);
-    if (shift.logShift !== 0) {
+    if (shift.reading === before) return before;
+    if (shift.logShift !== 0 || shift.isOfTail) {
       if (!before.isStale && !wasInDoubt) {
         this.#isInDoubt = true;
         return null;
@@ -321,20 +326,19 @@ export class JointScaler implements Scaler {
       if (before.isStale) this.#readings.correct(shift.logShift);
       else {
         this.#past.add(this.#readings);
-        this.#readings.shift(shift.logShift);
-        this.#volatility.shift(shift.logShift, now.point);
+        if (shift.logShift !== 0) this.#readings.shift(shift.logShift);
         this.#renew();
       }
+      if (shift.isOfTail) this.#readings.doubtTails();
     }
     return this.#readings.record(shift.reading, true);
   }
 
   /** Where the machine is again as it was some time ago, so is what is known of it. */
   #recall(now: Reading): Reading | undefined {
-    const recalled = this.#past.exchange(now, this.#readings, this.#volatility.sd);
+    const recalled = this.#past.exchange(now, this.#readings, this.#wanderSd);
     if (recalled === undefined) return undefined;
-    this.#readings = recalled.readings;
-    this.#volatility.shift(recalled.logShift, now.point);
+    this.#readings = recalled;
     this.#renew();
     const before = this.#readings.at(now.point);
     return this.#readings.record(now, before !== undefined && !isFull(before));

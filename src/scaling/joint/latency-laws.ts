@@ -138,3 +138,17 @@ function logSmoothMax(a: number, b: number): number {
   const ratio = Math.min(a, b) / larger;
   return Math.log(larger) + Math.log1p(ratio ** queueBend) / queueBend;
 }
+
+const wholeInstances = 64;
+const wholeShapes: (Float64Array | undefined)[] = [];
+
+/** `logShape` of every law at one point; remembered for whole batches and instances. */
+export function lawShapesAt(batchSize: number, instances: number): Float64Array {
+  const isWhole = Number.isInteger(batchSize) && Number.isInteger(instances);
+  const key = batchSize * wholeInstances + instances;
+  const known = isWhole && instances < wholeInstances ? wholeShapes[key] : undefined;
+  if (known !== undefined) return known;
+  const shapes = Float64Array.from(latencyLaws, (law) => law.logShape(batchSize, instances));
+  if (isWhole && instances < wholeInstances) wholeShapes[key] = shapes;
+  return shapes;
+}

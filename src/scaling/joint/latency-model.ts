@@ -1,12 +1,19 @@
 import type { LatencyBelief } from './belief.ts';
-import { latencyLaws } from './latency-laws.ts';
+import type { Departure } from './covariance.ts';
 import {
-  choleskyInPlace,
-  inverseOf,
-  quadraticForm,
-  solveInPlace,
-  sumOf,
-} from './linear-algebra.ts';
+  correlation,
+  departures,
+  distance,
+  drift,
+  factorsWith,
+  logDeterminantOf,
+  logScaleSd,
+  quietCovariance,
+} from './covariance.ts';
+import { latencyLaws, lawShapesAt } from './latency-laws.ts';
+import { misfitOf, solveInPlace, sumOf } from './linear-algebra.ts';
+import type { Stretch, Wander } from './wander.ts';
+import { covarianceOfMeans, covarianceWithFuture } from './wander.ts';
 
 /** What one operating point was found to be like. */
 export interface PointReading {
@@ -20,27 +27,17 @@ export interface PointReading {
   readonly relativeSd: number;
 }
 
+/** And when that was. */
+export type TimedReading = PointReading & Stretch;
+
 /** Predicts latencies at points never visited, from readings elsewhere. */
 export interface LatencyPredictor {
   predict(batchSize: number, instances: number): LatencyBelief;
 }
 
-/**
- * How far a network may stray from a law (standard deviation of the logarithm), and how far along
- * the logarithm of a knob the straying of two points stays alike.
- */
-const departures = [
-  { sd: 0.12, length: 1.5 },
-  { sd: 0.06, length: 1.5 },
-  { sd: 0.25, length: 1.5 },
-  { sd: 0.15, length: 0.3 },
-];
-
 /** Fewer readings cannot tell one kind of departure from another: the first is taken. */
 const tellingReadings = 3;
 
-/** Standard deviation of the logarithm of the latency at (1,1): nothing is known of it beforehand. */
-const logScaleSd = 3;
 /** The likeliest explanations are kept until they have this share of all weight. */
 const keptWeight = 0.97;
 /** No prediction is surer than this, squared. */
@@ -48,14 +45,15 @@ const leastVariance = 1e-6;
 
 /**
  * What is believed of a network's latencies after some readings. Every explanation is a law from
- * the family times a smooth departure from it: a Gaussian process on the logarithms, with the law as
- * its mean and a Matern-3/2 kernel (Rasmussen and Williams, "Gaussian Processes for Machine
- * Learning", 2006, chapters 2 and 5). An explanation's weight is its prior times the likelihood of
- * the readings under it, so laws that do not fit fade, and what no law fits is left to the
- * departures. At a point that was read, the belief is the reading.
+ * the family times a smooth departure from it times the machine's speed over time: a Gaussian process on
+ * the logarithms, with the law as its mean, a Matern-3/2 kernel along the knobs and an exponential one
+ * along time (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, chapters 2, 4
+ * and 5). An explanation's weight is its prior times the likelihood of the readings under it, so laws
+ * that do not fit fade, and what no law fits is left to the departures. At a point that was read on a
+ * quiet machine, the belief is the reading.
  */
 export class LatencyModel implements LatencyPredictor {
-  readonly #readings: readonly PointReading[];
+  readonly #readings: readonly TimedReading[];
   /** Logarithms of the readings, and the shapes of all laws there. */
   readonly #logs: Float64Array;
   readonly #shapes: readonly Float64Array[];
@@ -65,35 +63,57 @@ export class LatencyModel implements LatencyPredictor {
   readonly #deviations = new Float64Array(departures.length);
   readonly #distances: Float64Array;
   readonly #half: Float64Array;
+  /** Covariances of the speed now with that of each reading, and its variance. */
+  readonly #withNow: Float64Array;
+  readonly #varianceNow: number;
   /** By explanation: departure, law, shift of the logarithm and weight of each reading. */
   readonly #departureOf: Uint8Array;
   readonly #lawOf: Int32Array;
   readonly #shifts: Float64Array;
   readonly #weights: Float64Array;
   readonly #belief: LatencyBelief;
+  /** The likeliest first. */
+  readonly explanations: readonly Explanation[];
+  /** How the machine's speed is taken to wander. */
+  readonly wander: Wander;
 
-  constructor(readings: readonly PointReading[]) {
+  constructor(readings: readonly TimedReading[], wander: Wander, nowMs = endOf(readings)) {
     const n = readings.length;
+    this.wander = wander;
     this.#readings = readings;
     this.#logs = Float64Array.from(readings, ({ latencyMs }) => Math.log(latencyMs));
-    this.#shapes = readings.map(({ batchSize, instances }) => shapesAt(batchSize, instances));
+    this.#shapes = readings.map(({ batchSize, instances }) => lawShapesAt(batchSize, instances));
     const kinds = n < tellingReadings ? departures.slice(0, 1) : departures;
-    this.#factors = kinds.map((departure) => choleskyInPlace(covariance(readings, departure), n));
+    const quietCovariances = kinds.map((departure) => quietCovariance(readings, departure));
+    this.#factors = factorsWith(wander, readings, quietCovariances);
     this.#correlations = kinds.map(() => new Float64Array(n));
     this.#distances = new Float64Array(n);
     this.#half = new Float64Array(n);
 
+    const now = { startMs: nowMs, endMs: nowMs };
+    this.#withNow = Float64Array.from(
+      readings,
+      (reading) => covarianceOfMeans(wander, reading, now) + covarianceOfMeans(drift, reading, now),
+    );
+    this.#varianceNow = wander.sd ** 2 + drift.sd ** 2;
     const explanations = this.#weigh();
+    this.explanations = explanations;
     const count = explanations.length;
     this.#departureOf = Uint8Array.from(explanations, ({ departure }) => departure);
     this.#lawOf = Int32Array.from(explanations, ({ law }) => law);
     this.#shifts = new Float64Array(count);
     this.#weights = new Float64Array(count * n);
+    const ahead = readings.map(
+      (reading) =>
+        covarianceWithFuture(wander, reading, nowMs) + covarianceWithFuture(drift, reading, nowMs),
+    );
     explanations.forEach(({ departure, law }, c) => {
       const { sd } = departures[departure] as Departure;
       const weights = this.#residuals(law);
       solveInPlace(this.#factors[departure] as Float64Array, n, weights);
-      this.#shifts[c] = logScaleSd ** 2 * sumOf(weights);
+      let future = 0;
+      for (let i = 0; i < n; i += 1) future += (weights[i] as number) * (ahead[i] as number);
+      this.#shifts[c] = logScaleSd ** 2 * sumOf(weights) + future;
       this.#weights.set(
         weights.map((weight) => weight * sd * sd),
         c * n,
@@ -111,7 +131,7 @@ export class LatencyModel implements LatencyPredictor {
   predict(batchSize: number, instances: number): LatencyBelief {
     const n = this.#readings.length;
     this.#condition(batchSize, instances);
-    const shapes = shapesAt(batchSize, instances);
+    const shapes = lawShapesAt(batchSize, instances);
     const { count, logMs, sds } = this.#belief;
     for (let c = 0; c < count; c += 1) {
       const departure = this.#departureOf[c] as number;
@@ -141,13 +161,13 @@ export class LatencyModel implements LatencyPredictor {
       for (let i = 0; i < n; i += 1) {
         const alike = correlation(this.#distances[i] as number, length);
         correlations[i] = alike;
-        let sum = logScaleSd ** 2 + sd * sd * alike;
+        let sum = logScaleSd ** 2 + sd * sd * alike + (this.#withNow[i] as number);
         for (let k = 0; k < i; k += 1) sum -= (lower[i * n + k] as number) * (half[k] as number);
         const value = sum / (lower[i * n + i] as number);
         half[i] = value;
         explained += value * value;
       }
-      const variance = logScaleSd ** 2 + sd * sd - explained;
+      const variance = logScaleSd ** 2 + sd * sd + this.#varianceNow - explained;
       this.#deviations[d] = Math.sqrt(Math.max(leastVariance, variance));
     }
   }
@@ -158,10 +178,9 @@ export class LatencyModel implements LatencyPredictor {
     const logWeights = new Float64Array(this.#factors.length * latencyLaws.length);
     const residuals = latencyLaws.map((_, law) => this.#residuals(law));
     this.#factors.forEach((lower, departure) => {
-      const logDeterminant = 2 * sumOf(lower.filter((_, at) => at % (n + 1) === 0).map(Math.log));
-      const inverse = inverseOf(lower, n);
+      const logDeterminant = logDeterminantOf(lower, n);
       latencyLaws.forEach((law, l) => {
-        const misfit = quadraticForm(inverse, residuals[l] as Float64Array);
+        const misfit = misfitOf(lower, n, residuals[l] as Float64Array, this.#half);
         const at = departure * latencyLaws.length + l;
         logWeights[at] = law.logWeight - 0.5 * (misfit + logDeterminant);
       });
@@ -191,52 +210,15 @@ export class LatencyModel implements LatencyPredictor {
   }
 }
 
-/** A law with a departure from it. */
-interface Explanation {
+/** When the last one ended. */
+function endOf(readings: readonly TimedReading[]): number {
+  return readings.reduce((latest, { endMs }) => Math.max(latest, endMs), Number.NEGATIVE_INFINITY);
+}
+
+/** A law with a departure from it, both by their index. */
+export interface Explanation {
   readonly departure: number;
   readonly law: number;
   /** Weight among all explanations. */
   readonly share: number;
-}
-
-type Departure = (typeof departures)[number];
-
-function covariance(readings: readonly PointReading[], { sd, length }: Departure): Float64Array {
-  const n = readings.length;
-  const matrix = new Float64Array(n * n);
-  readings.forEach((a, i) => {
-    readings.forEach((b, j) => {
-      const alike = correlation(distance(a.batchSize, a.instances, b), length);
-      const noise = i === j ? a.relativeSd ** 2 : 0;
-      matrix[i * n + j] = logScaleSd ** 2 + sd * sd * alike + noise;
-    });
-  });
-  return matrix;
-}
-
-/** Distance in the logarithms of both knobs. */
-function distance(batchSize: number, instances: number, reading: PointReading): number {
-  const alongBatch = Math.log(batchSize / reading.batchSize);
-  const alongInstances = Math.log(instances / reading.instances);
-  return Math.sqrt(alongBatch * alongBatch + alongInstances * alongInstances);
-}
-
-/** Matern 3/2. */
-function correlation(apart: number, length: number): number {
-  const scaled = (Math.sqrt(3) * apart) / length;
-  return (1 + scaled) * Math.exp(-scaled);
-}
-
-const wholeInstances = 64;
-const wholeShapes: (Float64Array | undefined)[] = [];
-
-/** The shape of every law at one point; remembered for whole batches and instances. */
-function shapesAt(batchSize: number, instances: number): Float64Array {
-  const isWhole = Number.isInteger(batchSize) && Number.isInteger(instances);
-  const key = batchSize * wholeInstances + instances;
-  const known = isWhole && instances < wholeInstances ? wholeShapes[key] : undefined;
-  if (known !== undefined) return known;
-  const shapes = Float64Array.from(latencyLaws, (law) => law.logShape(batchSize, instances));
-  if (isWhole && instances < wholeInstances) wholeShapes[key] = shapes;
-  return shapes;
 }

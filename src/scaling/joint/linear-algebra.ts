@@ -31,27 +31,22 @@ export function solveInPlace(lower: Float64Array, n: number, vector: Float64Arra
   return vector;
 }
 
-/** The inverse of A = L L^T, given the lower factor L. */
-export function inverseOf(lower: Float64Array, n: number): Float64Array {
-  const inverse = new Float64Array(n * n);
-  for (let column = 0; column < n; column += 1) {
-    const unit = inverse.subarray(column * n, column * n + n);
-    unit[column] = 1;
-    solveInPlace(lower, n, unit);
-  }
-  return inverse;
-}
-
-/** v^T A v. */
-export function quadraticForm(matrix: Float64Array, vector: Float64Array): number {
-  const n = vector.length;
-  let form = 0;
+/** v^T A^-1 v for A = L L^T, given the lower factor L; `half` is overwritten. */
+export function misfitOf(
+  lower: Float64Array,
+  n: number,
+  vector: Float64Array,
+  half: Float64Array,
+): number {
+  let misfit = 0;
   for (let i = 0; i < n; i += 1) {
-    let sum = 0;
-    for (let j = 0; j < n; j += 1) sum += (matrix[i * n + j] as number) * (vector[j] as number);
-    form += sum * (vector[i] as number);
+    let sum = vector[i] as number;
+    for (let k = 0; k < i; k += 1) sum -= (lower[i * n + k] as number) * (half[k] as number);
+    const value = sum / (lower[i * n + i] as number);
+    half[i] = value;
+    misfit += value * value;
   }
-  return form;
+  return misfit;
 }
 
 export function sumOf(values: Float64Array): number {

@@ -1,14 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import type { Recalled } from './past-worlds.ts';
 import { PastWorlds } from './past-worlds.ts';
+import type { TimedReading } from './latency-model.ts';
 import type { Reading } from './readings.ts';
 import { Readings } from './readings.ts';
+
+let seconds = 0;
+
+/** A window of a second, after all others. */
+function newestOf(batchSize: number, latencyMs: number): TimedReading {
+  seconds += 1;
+  const startMs = 1000 * seconds;
+  return { batchSize, instances: 1, latencyMs, relativeSd: 0.01, startMs, endMs: startMs + 1000 };
+}
 
 function reading(batchSize: number, latencyMs: number): Reading {
   return {
     point: { batchSize, instances: 1 },
     ...{ batchSize, instances: 1, latencyMs, relativeSd: 0.01, calls: 100 },
     ...{ logTail: 0.1, tailCalls: 100, isStale: false },
+    newest: newestOf(batchSize, latencyMs),
   };
 }
 
@@ -25,7 +35,7 @@ describe('PastWorlds', () => {
     const past = new PastWorlds();
     past.add(readingsAt(1));
     const found = past.exchange(reading(4, 6.1), readingsAt(1.6), 0);
-    expect(found?.readings.at({ batchSize: 16, instances: 1 })?.latencyMs).toBe(18);
+    expect(found?.at({ batchSize: 16, instances: 1 })?.latencyMs).toBe(18);
   });
 
   it('knows a world by a point that was never read in it', () => {
@@ -44,17 +54,10 @@ describe('PastWorlds', () => {
   it('keeps the present for when it comes again', () => {
     const past = new PastWorlds();
     past.add(readingsAt(1));
-    const fast = past.exchange(reading(4, 6), readingsAt(1.6), 0) as Recalled;
-    const slow = past.exchange(reading(8, 16), fast.readings, 0);
-    expect(slow?.readings.at({ batchSize: 1, instances: 1 })?.latencyMs).toBeCloseTo(4.8);
-    expect(past.exchange(reading(8, 10), (slow as Recalled).readings, 0)).toBeDefined();
-  });
-
-  it('tells by how much calls differ from what the present led to expect', () => {
-    const past = new PastWorlds();
-    past.add(readingsAt(1));
-    const found = past.exchange(reading(4, 6), readingsAt(1.6), 0);
-    expect(found?.logShift).toBeCloseTo(-Math.log(1.6));
+    const fast = past.exchange(reading(4, 6), readingsAt(1.6), 0) as Readings;
+    const slow = past.exchange(reading(8, 16), fast, 0);
+    expect(slow?.at({ batchSize: 1, instances: 1 })?.latencyMs).toBeCloseTo(4.8);
+    expect(past.exchange(reading(8, 10), slow as Readings, 0)).toBeDefined();
   });
 
   it('takes no world that hardly knows the point, nor one seen at another load', () => {
@@ -62,7 +65,7 @@ describe('PastWorlds', () => {
     past.add(readingsAt(1, [1]));
     expect(past.exchange(reading(16, 20), readingsAt(1.6), 0)).toBeUndefined();
     const idle = readingsAt(1);
-    idle.record({ ...reading(4, 30), batchSize: 2 }, true);
+    idle.record({ ...reading(4, 30), batchSize: 2, newest: newestOf(2, 30) }, true);
     past.add(idle);
     expect(past.exchange(reading(4, 30), readingsAt(1.6), 0)).toBeUndefined();
   });
@@ -72,7 +75,7 @@ describe('PastWorlds', () => {
     past.add(readingsAt(1));
     past.add(readingsAt(1.04));
     const found = past.exchange(reading(6, 8), readingsAt(1.6), 0);
-    expect(found?.readings.at({ batchSize: 8, instances: 1 })?.latencyMs).toBe(10);
+    expect(found?.at({ batchSize: 8, instances: 1 })?.latencyMs).toBe(10);
   });
 
   it('does not keep a world of which most is guessed, nor any for another percentile', () => {
@@ -92,7 +95,7 @@ describe('PastWorlds', () => {
     past.add(readings);
     readings.shift(Math.log(1.6));
     const found = past.exchange(reading(4, 6), readings, 0);
-    expect(found?.readings.at({ batchSize: 8, instances: 1 })?.latencyMs).toBe(10);
+    expect(found?.at({ batchSize: 8, instances: 1 })?.latencyMs).toBe(10);
   });
 
   it('forgets the oldest', () => {

@@ -1,7 +1,7 @@
 import { meanLogMs, sdOfLog } from './belief.ts';
-import { LatencyModel } from './latency-model.ts';
 import type { Reading } from './readings.ts';
-import { Readings, isFull } from './readings.ts';
+import type { Readings } from './readings.ts';
+import { isFull } from './is-full.ts';
 import { shiftBetween } from './shift.ts';
 
 /** So many are remembered. */
@@ -13,13 +13,6 @@ const leastSurprise = 0.08;
 /** A belief with a larger standard deviation (logarithm) would explain anything. */
 const vague = 0.15;
 
-/** What was known of the machine as it is again. */
-export interface Recalled {
-  readonly readings: Readings;
-  /** How much longer calls take than the world that was left had led to expect (logarithm). */
-  readonly logShift: number;
-}
-
 /**
  * The machine as it was read before its speed changed: a neighbour that comes and goes leaves it as
  * it was. So what was known then need not be found out again.
@@ -28,9 +21,10 @@ export class PastWorlds {
   #worlds: readonly Readings[] = [];
 
   /** The machine is about to be judged to have changed; a world that is mostly guessed is none. */
-  add({ all }: Readings): void {
+  add(readings: Readings): void {
+    const { all } = readings;
     if (2 * all.filter(({ isStale }) => isStale).length > all.length) return;
-    this.#worlds = [new Readings(all), ...this.#worlds].slice(0, mostWorlds);
+    this.#worlds = [readings.copy(), ...this.#worlds].slice(0, mostWorlds);
   }
 
   /** Tails are those of another percentile. */
@@ -42,20 +36,20 @@ export class PastWorlds {
    * The world in which a reading is what had to be expected, where now it is not; it is present then,
    * and no longer past, and the present one is past. Undefined where there is none.
    *
-   * @param volatilitySd how much the speed wanders by itself from one window to another (logarithm)
+   * @param wanderSd how much the speed wanders by itself (standard deviation of the logarithm)
    */
-  exchange(now: Reading, present: Readings, volatilitySd: number): Recalled | undefined {
+  exchange(now: Reading, present: Readings, wanderSd: number): Readings | undefined {
     if (this.#worlds.length === 0 || !isFull(now)) return undefined;
-    const here = compare(present, now, volatilitySd);
+    const here = compare(present, now, wanderSd);
     if (here.isExpected) return undefined;
     const [found] = this.#worlds
-      .map((readings) => ({ readings, ...compare(readings, now, volatilitySd) }))
+      .map((readings) => ({ readings, ...compare(readings, now, wanderSd) }))
       .filter(({ isExpected, isVague }) => isExpected && !isVague)
       .sort((a, b) => Math.abs(a.logShift) - Math.abs(b.logShift));
     if (found === undefined) return undefined;
     this.#worlds = this.#worlds.filter((world) => world !== found.readings);
     this.add(present);
-    return { readings: found.readings, logShift: here.logShift };
+    return found.readings;
   }
 }
 
@@ -66,16 +60,15 @@ interface Comparison {
   readonly logShift: number;
 }
 
-function compare(world: Readings, now: Reading, volatilitySd: number): Comparison {
+function compare(world: Readings, now: Reading, wanderSd: number): Comparison {
   const before = world.at(now.point);
   if (before !== undefined && isFull(before)) {
-    const shift = shiftBetween(before, now, world.logTailAt(before), volatilitySd);
+    const shift = shiftBetween(before, now, world.logTailAt(before), wanderSd);
     const logShift = shift?.logShift ?? Math.log(now.latencyMs / before.latencyMs);
     return { isExpected: shift === undefined, isVague: false, logShift };
   }
-  const model = new LatencyModel(world.uncertainBy(volatilitySd));
-  const belief = model.predict(now.batchSize, now.instances);
-  const sd = sdOfLog(belief);
+  const belief = world.model(now.newest.endMs).predict(now.batchSize, now.instances);
+  const sd = Math.hypot(sdOfLog(belief), wanderSd);
   const logShift = Math.log(now.latencyMs) - meanLogMs(belief);
   const isExpected = Math.abs(logShift) < Math.max(leastSurprise, clearSurprise * sd);
   return { isExpected, isVague: sd > vague, logShift };

@@ -7,6 +7,8 @@ const movesToDouble = 9;
 const mostMoves = 12;
 /** Moves between known points after that. */
 const returnsAllowed = 6;
+/** Where more requests come than are answered, this many times the throughput is always gone to. */
+const clearlyMore = 1.05;
 /** Moves that a change of the world is worth: what was learnt before still tells most. */
 const movesAfterChange = 7;
 /** Leaving a point once settled has to promise this many times as much. */
@@ -25,7 +27,11 @@ const sameTail = 0.004;
 export class Patience {
   #moves = 0;
   #hasSettled = false;
-  #settled: { readonly logMs: number; readonly logTail: number } | null = null;
+  #settled: {
+    readonly logMs: number;
+    readonly logTail: number;
+    readonly load: LoadKind;
+  } | null = null;
   #windows = 0;
 
   /** Multiplies the gain that a move has to promise. */
@@ -44,6 +50,11 @@ export class Patience {
     return this.#moves >= mostMoves + returnsAllowed;
   }
 
+  /** Whether a known point of so many times the throughput of this one may be gone to. */
+  allowsReturn(load: LoadKind, timesThroughput: number): boolean {
+    return !this.isSpent || (load === 'overloaded' && timesThroughput > clearlyMore);
+  }
+
   spend(): void {
     this.#moves += 1;
     this.#settled = null;
@@ -56,19 +67,24 @@ export class Patience {
     this.#settled = null;
   }
 
-  settleAt(reading: Reading): void {
+  settleAt(reading: Reading, load: LoadKind): void {
     this.#hasSettled = true;
-    this.#settled = { logMs: Math.log(reading.latencyMs), logTail: reading.logTail };
+    this.#settled = { logMs: Math.log(reading.latencyMs), logTail: reading.logTail, load };
     this.#windows = 0;
   }
 
   /**
-   * True while the point settled on behaves as it did, and it is not time to look around. Where
-   * requests arrive by themselves batches and with them calls differ, so that only time counts.
+   * True while the point settled on behaves as it did, and it is not time to look around; once not where
+   * more requests have begun to come than it can answer. Where requests arrive by themselves batches and
+   * with them calls differ, so that else only time counts.
    */
   isSettledAt(reading: Reading, load: LoadKind): boolean {
     if (this.#settled === null) return false;
     this.#windows += 1;
+    if (load === 'overloaded' && this.#settled.load !== 'overloaded') {
+      this.#settled = null;
+      return false;
+    }
     if (this.#windows > windowsUntilLook) {
       this.#settled = null;
       this.#moves = Math.min(this.#moves, mostMoves - movesPerLook);

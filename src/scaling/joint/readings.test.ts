@@ -1,12 +1,24 @@
 import { describe, expect, it } from 'vitest';
+import { meanLogMs } from './belief.ts';
+import type { TimedReading } from './latency-model.ts';
 import type { Reading } from './readings.ts';
 import { Readings } from './readings.ts';
+
+let seconds = 0;
+
+/** A window of a second, after all others. */
+function newestOf(batchSize: number, latencyMs: number): TimedReading {
+  seconds += 1;
+  const startMs = 1000 * seconds;
+  return { batchSize, instances: 1, latencyMs, relativeSd: 0.01, startMs, endMs: startMs + 1000 };
+}
 
 function reading(batchSize: number, latencyMs: number, parts: Partial<Reading> = {}): Reading {
   return {
     point: { batchSize, instances: 1 },
     ...{ batchSize, instances: 1, latencyMs, relativeSd: 0.01, calls: 100 },
     ...{ logTail: 0.1, tailCalls: 100, isStale: false },
+    newest: newestOf(parts.batchSize ?? batchSize, latencyMs),
     ...parts,
   };
 }
@@ -35,5 +47,23 @@ describe('Readings', () => {
     expect(readings.logTail).toBeCloseTo(0.5);
     for (let i = 0; i < 40; i += 1) readings.record(reading(1, 10, { tailCalls: 2, logTail: 0.1 }));
     expect(readings.logTail).toBeLessThan(0.2);
+  });
+
+  it('hardly count in the common tail once tails have changed', () => {
+    const readings = new Readings();
+    readings.record(reading(8, 40, { logTail: 0.1 }));
+    readings.doubtTails();
+    readings.record(reading(1, 10, { logTail: 0.5 }));
+    expect(readings.logTail).toBeGreaterThan(0.4);
+  });
+
+  it('take longer after a change of speed, in the model, too', () => {
+    const readings = new Readings();
+    readings.record(reading(1, 10));
+    readings.record(reading(8, 40));
+    readings.shift(Math.log(1.5));
+    const callMs = Math.exp(meanLogMs(readings.model(9e6).predict(8, 1)));
+    expect(callMs).toBeCloseTo(60, -1);
+    expect(readings.fastestOf(() => true)?.latencyMs).toBeCloseTo(15);
   });
 });

@@ -2,7 +2,9 @@ import type { OperatingPoint } from '../../operating-point.ts';
 import { sameKnobs } from '../../operating-point.ts';
 import type { Observation } from '../scaler.ts';
 import { spreadOf } from '../volatility.ts';
-import type { PointReading } from './latency-model.ts';
+import { fullShare, isFull } from './is-full.ts';
+import type { LatencyModel, PointReading, TimedReading } from './latency-model.ts';
+import { RecentWindows } from './recent-windows.ts';
 
 /** What was seen at one operating point, at the load that it had then. */
 export interface Reading extends PointReading {
@@ -16,6 +18,8 @@ export interface Reading extends PointReading {
   readonly tailCalls: number;
   /** Read before the machine's speed last changed, and rescaled since. */
   readonly isStale: boolean;
+  /** What is new in it: the newest window of full batches on all instances, else all of it. */
+  readonly newest: TimedReading;
 }
 
 /** No mean is trusted further than this, relatively. */
@@ -28,8 +32,6 @@ const driftDoubt = 0.5;
 const tailMemory = 0.95;
 /** With each further reading elsewhere a reading grows this much less certain. */
 const agingSd = 0.0005;
-/** Batches filled to this share count as full, and instances busy for it as in full use. */
-const fullShare = 0.95;
 /** Calls for which the tail seen everywhere counts when the tail at one point is estimated. */
 const commonTailCalls = 100;
 /** Older readings are forgotten: what they told is in the neighbourhood of newer ones. */
@@ -39,7 +41,7 @@ const allBusyShare = 0.95;
 /** What was seen before at a point weighs at most this many times what is seen there now. */
 const mostWeightOfBefore = 4;
 /** A jump in speed leaves this share of itself as doubt about what was read before. */
-export const doubtAfterShift = 0.12;
+const doubtAfterShift = 0.12;
 
 /** What an observation with at least one answered row says. */
 export function readingOf(observation: Observation): Reading {
@@ -48,16 +50,31 @@ export function readingOf(observation: Observation): Reading {
   const sigma = spreadOf(executionLatency);
   // Calls cut by the ends of the observation count half: without them busy instances look idle.
   const busy = busyShare + point.instances / (2 * calls);
-  return {
+  const spread = Math.max(sigma, leastSigma);
+  const relativeSdOf = (count: number): number => Math.max(leastSd, spread / Math.sqrt(count));
+  const reading = {
     point,
     batchSize: Math.max(1, rows / calls),
     instances: busy > allBusyShare ? point.instances : Math.max(1, busy * point.instances),
     latencyMs: meanMs,
-    relativeSd: Math.max(leastSd, Math.max(sigma, leastSigma) / Math.sqrt(calls)),
+    relativeSd: relativeSdOf(calls),
+  };
+  // Where batches are not full calls differ more from each other than from window to window.
+  const newest = isFull(reading) ? observation.newestWindow : undefined;
+  return {
+    ...reading,
     calls,
     logTail: Math.max(0, Math.log(atPercentileMs / meanMs)),
     tailCalls: batchFill >= fullShare ? calls : 0,
     isStale: false,
+    newest: {
+      batchSize: newest === undefined ? reading.batchSize : newest.rows / newest.calls,
+      instances: reading.instances,
+      latencyMs: newest?.meanMs ?? meanMs,
+      relativeSd: relativeSdOf(newest?.calls ?? calls),
+      startMs: observation.endMs - (newest ?? observation).durationMs,
+      endMs: observation.endMs,
+    },
   };
 }
 
@@ -67,21 +84,24 @@ export function readingOf(observation: Observation): Reading {
  */
 export class Readings {
   #all: readonly Reading[];
+  readonly #windows: RecentWindows;
 
-  constructor(all: readonly Reading[] = []) {
+  constructor(all: readonly Reading[] = [], windows = new RecentWindows()) {
     this.#all = all;
+    this.#windows = windows;
+  }
+
+  copy(): Readings {
+    return new Readings(this.#all, this.#windows.copy());
   }
 
   get all(): readonly Reading[] {
     return this.#all;
   }
 
-  /** All of them, each less certain by so much (logarithm). */
-  uncertainBy(sd: number): readonly Reading[] {
-    if (sd === 0) return this.#all;
-    return this.#all.map((reading) => {
-      return { ...reading, relativeSd: Math.hypot(reading.relativeSd, sd) };
-    });
+  /** What they say of the latencies from then on. */
+  model(nowMs: number): LatencyModel {
+    return this.#windows.model(nowMs);
   }
 
   at(point: OperatingPoint): Reading | undefined {
@@ -91,6 +111,7 @@ export class Readings {
   /** Returns what is now known at the reading's point; `replaces` what was, if told to. */
   record(reading: Reading, replaces = false): Reading {
     const before = replaces ? undefined : this.at(reading.point);
+    this.#windows.record({ ...reading.newest, point: reading.point }, replaces);
     const known = before === undefined ? reading : join(before, reading);
     const drift = before === undefined ? 0 : driftBetween(before, known);
     const tailShare = reading.tailCalls > 0 ? tailMemory : 1;
@@ -109,6 +130,12 @@ export class Readings {
       relativeSd: Math.hypot(reading.relativeSd, doubtAfterShift * logShift),
       isStale: true,
     }));
+    this.#windows.shift(logShift, doubtAfterShift * logShift);
+  }
+
+  /** Tails have changed: those seen so far hardly count. */
+  doubtTails(): void {
+    this.#all = this.#all.map((reading) => ({ ...reading, tailCalls: 0.1 * reading.tailCalls }));
   }
 
   /** The change of speed was judged wrongly: what is still stale takes e^logShift times as long. */
@@ -116,6 +143,14 @@ export class Readings {
     this.#all = this.#all.map((reading) =>
       reading.isStale ? { ...reading, latencyMs: reading.latencyMs * Math.exp(logShift) } : reading,
     );
+    this.#windows.correct(logShift);
+  }
+
+  /** The one with the shortest calls among the points that `isOpen` accepts. */
+  fastestOf(isOpen: (point: OperatingPoint) => boolean): Reading | undefined {
+    return this.#all
+      .filter(({ point }) => isOpen(point))
+      .sort((a, b) => a.latencyMs - b.latencyMs)[0];
   }
 
   /**
@@ -159,11 +194,6 @@ function grownOlder(reading: Reading, drift: number, tailShare: number): Reading
     relativeSd: Math.hypot(reading.relativeSd, agingSd, driftDoubt * drift),
     tailCalls: tailShare * reading.tailCalls,
   };
-}
-
-/** Whether all of its rows and instances were in use. */
-export function isFull({ point, batchSize, instances }: Reading): boolean {
-  return batchSize >= fullShare * point.batchSize && instances >= fullShare * point.instances;
 }
 
 /** What the machine's speed did at a point in full use (logarithm) it did everywhere. */

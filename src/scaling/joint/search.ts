@@ -1,5 +1,7 @@
 import type { KnobLimits, OperatingPoint } from '../../operating-point.ts';
-import { chanceWithin, expectedExcess, expectedGain } from './belief.ts';
+import { formatPoint } from '../../operating-point.ts';
+import { formatMs, formatPerS, formatShare } from '../../units.ts';
+import { chanceWithin, expectedExcess, expectedGain, meanLogMs } from './belief.ts';
 import type { LatencyPredictor } from './latency-model.ts';
 
 /** A point worth going to, and what is expected there. */
@@ -103,4 +105,12 @@ export function search(options: SearchOptions): Candidate | undefined {
 
 interface Scored extends Candidate {
   readonly score: number;
+}
+
+/** What is expected of it, in words. */
+export function describeCandidate({ point, chance }: Candidate, model: LatencyPredictor): string {
+  const { batchSize, instances } = point;
+  const callMs = Math.exp(meanLogMs(model.predict(batchSize, instances)));
+  const perS = (1000 * batchSize * instances) / callMs;
+  return `${formatPoint(point)} should give ${formatPerS(perS)} at ${formatMs(callMs)} a call, with a chance of ${formatShare(chance)} to hold the SLO`;
 }

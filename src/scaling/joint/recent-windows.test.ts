@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { meanLogMs } from './belief.ts';
+import type { WindowReading } from './recent-windows.ts';
+import { RecentWindows } from './recent-windows.ts';
+
+function windowAt(second: number, batchSize: number, latencyMs: number): WindowReading {
+  return {
+    point: { batchSize, instances: 1 },
+    ...{ batchSize, instances: 1, latencyMs, relativeSd: 0.005 },
+    ...{ startMs: 1000 * second, endMs: 1000 * second + 1000 },
+  };
+}
+
+function predictedMs(windows: RecentWindows, batchSize: number): number {
+  return Math.exp(meanLogMs(windows.model(100_000).predict(batchSize, 1)));
+}
+
+describe('RecentWindows', () => {
+  it('keep what was seen at other points however long one is stayed at', () => {
+    const windows = new RecentWindows();
+    windows.record(windowAt(0, 1, 10), false);
+    windows.record(windowAt(1, 8, 40), false);
+    for (let second = 2; second < 100; second += 1) windows.record(windowAt(second, 1, 10), false);
+    expect(predictedMs(windows, 8)).toBeCloseTo(40, 0);
+  });
+
+  it('take a window in the place of those that it contains', () => {
+    const windows = new RecentWindows();
+    windows.record(windowAt(0, 8, 40), false);
+    windows.record({ ...windowAt(0, 8, 50), endMs: 3000 }, false);
+    expect(predictedMs(windows, 8)).toBeCloseTo(50, 0);
+  });
+
+  it('prefer full batches to unfilled ones', () => {
+    const windows = new RecentWindows();
+    windows.record({ ...windowAt(0, 8, 20), batchSize: 3 }, false);
+    windows.record(windowAt(1, 8, 40), false);
+    windows.record({ ...windowAt(2, 8, 80), batchSize: 3 }, false);
+    expect(predictedMs(windows, 8)).toBeCloseTo(40, 0);
+  });
+
+  it('are corrected only as far as they are stale', () => {
+    const windows = new RecentWindows();
+    windows.record(windowAt(0, 8, 40), false);
+    windows.shift(Math.log(2), 0.05);
+    windows.record(windowAt(1, 1, 20), false);
+    windows.correct(Math.log(0.5));
+    expect(predictedMs(windows, 8)).toBeCloseTo(40, -1);
+    expect(predictedMs(windows, 1)).toBeCloseTo(20, 0);
+  });
+
+  it('are not changed by what their copy is told', () => {
+    const windows = new RecentWindows();
+    windows.record(windowAt(0, 8, 40), false);
+    windows.copy().shift(Math.log(2), 0.1);
+    expect(predictedMs(windows, 8)).toBeCloseTo(40, 0);
+  });
+});

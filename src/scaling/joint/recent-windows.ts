@@ -1,0 +1,86 @@
+import type { OperatingPoint } from '../../operating-point.ts';
+import { sameKnobs } from '../../operating-point.ts';
+import { isFull } from './is-full.ts';
+import type { LatencyModel, TimedReading } from './latency-model.ts';
+import { likeliestModel } from './likeliest-wander.ts';
+import type { Wander } from './wander.ts';
+
+/** What was seen at an operating point in one window. */
+export interface WindowReading extends TimedReading {
+  readonly point: OperatingPoint;
+  /** Read before the machine's speed last changed, and rescaled since; default false. */
+  readonly isStale?: boolean;
+}
+
+const mostWindows = 28;
+/** Two windows that overlap by less than this follow each other. */
+const roundingMs = 1e-3;
+
+/** Single windows and when they were: what the model of the latencies is built on. */
+export class RecentWindows {
+  #all: readonly WindowReading[];
+  #wander: Wander | undefined;
+
+  constructor(all: readonly WindowReading[] = [], wander?: Wander) {
+    this.#all = all;
+    this.#wander = wander;
+  }
+
+  copy(): RecentWindows {
+    return new RecentWindows(this.#all, this.#wander);
+  }
+
+  /**
+   * Takes one in, in place of those at its point that it overlaps. Full batches on all instances tell
+   * more of a point than others, which leave no trace beside them.
+   *
+   * @param replaces also those that are stale
+   */
+  record(window: WindowReading, replaces: boolean): void {
+    const own = this.#all.filter(({ point }) => sameKnobs(point, window.point));
+    if (!isFull(window) && own.some(isFull)) return;
+    const isReplaced = (other: WindowReading): boolean =>
+      own.includes(other) &&
+      ((replaces && other.isStale === true) ||
+        other.endMs > window.startMs + roundingMs ||
+        !isFull(other));
+    const all = [...this.#all.filter((other) => !isReplaced(other)), window];
+    if (all.length > mostWindows) all.splice(indexOfLeastWanted(all), 1);
+    this.#all = all;
+  }
+
+  /** All calls so far take e^logShift times as long now, give or take so much (logarithm). */
+  shift(logShift: number, doubt: number): void {
+    this.#all = this.#all.map((window) => ({
+      ...window,
+      latencyMs: window.latencyMs * Math.exp(logShift),
+      relativeSd: Math.hypot(window.relativeSd, doubt),
+      isStale: true,
+    }));
+  }
+
+  /** So do those that are still stale. */
+  correct(logShift: number): void {
+    this.#all = this.#all.map((window) =>
+      window.isStale === true
+        ? { ...window, latencyMs: window.latencyMs * Math.exp(logShift) }
+        : window,
+    );
+  }
+
+  /** What they say of the latencies from then on. */
+  model(nowMs: number): LatencyModel {
+    const telling = this.#all.filter(isFull);
+    const model = likeliestModel(this.#all, { telling, nowMs, before: this.#wander });
+    this.#wander = model.wander;
+    return model;
+  }
+}
+
+/** The oldest one at the point that has most of them. */
+function indexOfLeastWanted(windows: readonly WindowReading[]): number {
+  const counts = windows.map(
+    ({ point }) => windows.filter((other) => sameKnobs(other.point, point)).length,
+  );
+  return counts.indexOf(Math.max(...counts));
+}
