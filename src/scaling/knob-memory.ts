@@ -45,7 +45,7 @@ export class KnobMemory {
   readonly #readings = new Map<number, Remembered>();
   readonly #tellingRatio: number;
   readonly #divisorAt: (value: number) => number;
-  readonly #volatility = new Volatility<number>();
+  readonly #volatility = new Volatility();
   #patience = firstPatience;
   #holds = 0;
 

@@ -25,21 +25,21 @@ export function spreadOf({ p50Ms, p95Ms }: Pick<LatencySummary, 'p50Ms' | 'p95Ms
 
 /**
  * How much the machine's speed wanders by itself from one window to another, as on one shared with
- * others: learnt wherever a place (an operating point) is seen again, at once or after some time. The
+ * others: learnt wherever a place (a value of a knob) is seen again, at once or after some time. The
  * median step counts, so that a change of the world, which is one step among many, is not taken for
  * restlessness.
  */
-export class Volatility<Place extends string | number> {
+export class Volatility {
   /** The last window at each place, oldest first. */
-  readonly #latest = new Map<Place, SpeedSample>();
+  readonly #latest = new Map<number, SpeedSample>();
   #steps: readonly number[] = [];
 
-  note(place: Place, now: SpeedSample): void {
+  note(place: number, now: SpeedSample): void {
     const before = this.#latest.get(place);
     this.#latest.delete(place);
     this.#latest.set(place, now);
     if (this.#latest.size > mostPlaces) {
-      this.#latest.delete(this.#latest.keys().next().value as Place);
+      this.#latest.delete(this.#latest.keys().next().value as number);
     }
     if (before === undefined) return;
     const chance = before.variance + now.variance;
@@ -48,7 +48,7 @@ export class Volatility<Place extends string | number> {
   }
 
   /** The machine has changed: all that was seen elsewhere before takes e^logShift times as long. */
-  shift(logShift: number, here: Place): void {
+  shift(logShift: number, here: number): void {
     for (const [place, { logMs, variance }] of this.#latest) {
       if (place !== here) this.#latest.set(place, { logMs: logMs + logShift, variance });
     }
@@ -62,9 +62,13 @@ export class Volatility<Place extends string | number> {
     return median / medianDeviation / Math.SQRT2;
   }
 
-  /** A tail (logarithm) seen in few windows as it is over many, in which the speed wanders. */
+  /** See `widenedTail`. */
   widen(logTail: number, percentile: number): number {
-    const { sd } = this;
-    return sd === 0 ? logTail : Math.hypot(logTail, Math.max(0, normalQuantile(percentile)) * sd);
+    return widenedTail(this.sd, logTail, percentile);
   }
+}
+
+/** A tail (logarithm) seen in few windows as it is over many, in which the speed wanders by `sd`. */
+export function widenedTail(sd: number, logTail: number, percentile: number): number {
+  return sd === 0 ? logTail : Math.hypot(logTail, Math.max(0, normalQuantile(percentile)) * sd);
 }

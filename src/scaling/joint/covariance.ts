@@ -1,5 +1,5 @@
-import { choleskyInPlace, sumOf } from './linear-algebra.ts';
-import type { PointReading, TimedReading } from './latency-model.ts';
+import { choleskyInPlace } from './linear-algebra.ts';
+import type { PointReading, TimedReading } from './point-reading.ts';
 import type { Wander } from './wander.ts';
 import { covarianceOfMeans } from './wander.ts';
 
@@ -61,11 +61,6 @@ export function factorsWith(
       n,
     ),
   );
-}
-
-/** Logarithm of the determinant of A = L L^T, given the lower factor L. */
-export function logDeterminantOf(lower: Float64Array, n: number): number {
-  return 2 * sumOf(lower.filter((_, at) => at % (n + 1) === 0).map(Math.log));
 }
 
 /** Distance in the logarithms of both knobs. */

@@ -1,12 +1,12 @@
 import type { OperatingPoint } from '../../operating-point.ts';
 import { sameKnobs } from '../../operating-point.ts';
 import type { Valuation } from '../valuation.ts';
+import { widenedTail } from '../volatility.ts';
 import { meanLogMs } from './belief.ts';
 import type { LatencyModel } from './latency-model.ts';
 import type { LatencyTarget } from './latency-target.ts';
 import type { Reachability } from './reachability.ts';
 import type { Reading, Readings } from './readings.ts';
-import { widenedBy } from './wander.ts';
 
 /** Another known point has to be this much better than the one in use. */
 const clearlyBetter = 1.01;
@@ -54,7 +54,7 @@ export function bestKnown(known: Known, extraMargin: number): Incumbent | undefi
     if (!reachability.isReachable(batchSize, instances)) continue;
     const logMs = meanLogMs(model.predict(batchSize, instances));
     const isHere = sameKnobs(reading.point, here);
-    const ownTail = widenedBy(model.wander.sd, readings.logTailAt(reading), percentile);
+    const ownTail = widenedTail(model.wander.sd, readings.logTailAt(reading), percentile);
     const logTail = ownTail + (isHere ? 0 : extraMargin);
     if (!target.holds(logMs, logTail, instances)) continue;
     const rowsPerMs = (batchSize * instances) / Math.exp(logMs);

@@ -6,6 +6,7 @@ import { describeStanding } from '../assessment.ts';
 import type { Objective } from '../objective.ts';
 import type { Decision, Observation, Scaler } from '../scaler.ts';
 import { Valuation } from '../valuation.ts';
+import { widenedTail } from '../volatility.ts';
 import { meanLogMs } from './belief.ts';
 import { bestKnown } from './incumbent.ts';
 import { isFull } from './is-full.ts';
@@ -25,7 +26,6 @@ import { shiftBetween } from './shift.ts';
 import { SideLooks } from './side-looks.ts';
 import { Timeliness } from './timeliness.ts';
 import type { Seen } from './timeliness.ts';
-import { widenedBy } from './wander.ts';
 
 /** What a probe may risk: the expected excess over the limit, as a share of it; less comes first. */
 const maxExcess = 0.3;
@@ -118,7 +118,7 @@ export class JointScaler implements Scaler {
 
     const model = this.#readings.model(observation.endMs);
     this.#wanderSd = model.wander.sd;
-    const logTail = widenedBy(model.wander.sd, this.#readings.logTail, slo.percentile);
+    const logTail = widenedTail(model.wander.sd, this.#readings.logTail, slo.percentile);
     const callMs = Math.exp(meanLogMs(model.predict(point.batchSize, point.instances)));
     const herePerMs = (point.batchSize * point.instances) / callMs;
     const target = new LatencyTarget(slo, logTail, {
@@ -127,7 +127,7 @@ export class JointScaler implements Scaler {
     });
     const needed = neededPerMs(observation, load);
     const standing = { here, herePerMs, load, why };
-    const best = this.#improve(target, model, here, needed, why);
+    const best = this.#improve(target, model, standing, needed);
     if (isDecision(best)) return best;
     const arriving = arrivingPerMs(observation);
     const isShort = load === 'overloaded' || (load === 'late' && arriving > busyShare * herePerMs);
@@ -138,7 +138,7 @@ export class JointScaler implements Scaler {
       if (timely !== undefined) return this.#goBack(timely, why);
       // No point answers all of it in time: then as many as can be, with no time left for waiting.
       const anyway = new LatencyTarget(slo, logTail);
-      const more = this.#improve(anyway, model, here, 0, why);
+      const more = this.#improve(anyway, model, standing, 0);
       return isDecision(more) ? more : this.#settle(more, standing, 0);
     }
     return (
@@ -151,9 +151,8 @@ export class JointScaler implements Scaler {
   #improve(
     target: LatencyTarget,
     model: LatencyModel,
-    here: Reading,
+    { here, why }: Standing,
     needed: number,
-    why: string,
   ): Decision | Incumbent | undefined {
     const known = {
       ...{ readings: this.#readings, reachability: this.#reachability, valuation: this.#valuation },

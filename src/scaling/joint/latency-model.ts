@@ -6,29 +6,14 @@ import {
   distance,
   drift,
   factorsWith,
-  logDeterminantOf,
   logScaleSd,
   quietCovariance,
 } from './covariance.ts';
 import { latencyLaws, lawShapesAt } from './latency-laws.ts';
-import { misfitOf, solveInPlace, sumOf } from './linear-algebra.ts';
-import type { Stretch, Wander } from './wander.ts';
+import { logDeterminantOf, misfitOf, solveInPlace, sumOf } from './linear-algebra.ts';
+import type { PointReading, TimedReading } from './point-reading.ts';
+import type { Wander } from './wander.ts';
 import { covarianceOfMeans, covarianceWithFuture } from './wander.ts';
-
-/** What one operating point was found to be like. */
-export interface PointReading {
-  /** Rows per call on average, 1 or more. */
-  readonly batchSize: number;
-  /** Instances running at a time on average, 1 or more. */
-  readonly instances: number;
-  /** Mean time of a call, in ms. */
-  readonly latencyMs: number;
-  /** Relative standard deviation of that mean, over 0. */
-  readonly relativeSd: number;
-}
-
-/** And when that was. */
-export type TimedReading = PointReading & Stretch;
 
 /** Predicts latencies at points never visited, from readings elsewhere. */
 export interface LatencyPredictor {

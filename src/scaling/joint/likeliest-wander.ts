@@ -1,8 +1,9 @@
-import { departures, factorsWith, logDeterminantOf, quietCovariance } from './covariance.ts';
+import { departures, factorsWith, quietCovariance } from './covariance.ts';
 import { latencyLaws, lawShapesAt } from './latency-laws.ts';
-import type { Explanation, TimedReading } from './latency-model.ts';
+import type { Explanation } from './latency-model.ts';
 import { LatencyModel } from './latency-model.ts';
-import { misfitOf } from './linear-algebra.ts';
+import { logDeterminantOf, misfitOf } from './linear-algebra.ts';
+import type { TimedReading } from './point-reading.ts';
 import type { Wander } from './wander.ts';
 import { quiet } from './wander.ts';
 

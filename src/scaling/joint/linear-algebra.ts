@@ -49,6 +49,11 @@ export function misfitOf(
   return misfit;
 }
 
+/** Logarithm of the determinant of A = L L^T, given the lower factor L. */
+export function logDeterminantOf(lower: Float64Array, n: number): number {
+  return 2 * sumOf(lower.filter((_, at) => at % (n + 1) === 0).map(Math.log));
+}
+
 export function sumOf(values: Float64Array): number {
   let sum = 0;
   for (const value of values) sum += value;

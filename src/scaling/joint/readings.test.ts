@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { meanLogMs } from './belief.ts';
-import type { TimedReading } from './latency-model.ts';
+import type { TimedReading } from './point-reading.ts';
 import type { Reading } from './readings.ts';
 import { Readings } from './readings.ts';
 

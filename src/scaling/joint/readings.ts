@@ -3,7 +3,8 @@ import { sameKnobs } from '../../operating-point.ts';
 import type { Observation } from '../scaler.ts';
 import { spreadOf } from '../volatility.ts';
 import { fullShare, isFull } from './is-full.ts';
-import type { LatencyModel, PointReading, TimedReading } from './latency-model.ts';
+import type { LatencyModel } from './latency-model.ts';
+import type { PointReading, TimedReading } from './point-reading.ts';
 import { RecentWindows } from './recent-windows.ts';
 
 /** What was seen at one operating point, at the load that it had then. */

@@ -1,8 +1,9 @@
 import type { OperatingPoint } from '../../operating-point.ts';
 import { sameKnobs } from '../../operating-point.ts';
 import { isFull } from './is-full.ts';
-import type { LatencyModel, TimedReading } from './latency-model.ts';
+import type { LatencyModel } from './latency-model.ts';
 import { likeliestModel } from './likeliest-wander.ts';
+import type { TimedReading } from './point-reading.ts';
 import type { Wander } from './wander.ts';
 
 /** What was seen at an operating point in one window. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { covarianceOfMeans, covarianceWithFuture, widenedBy } from './wander.ts';
+import { covarianceOfMeans, covarianceWithFuture } from './wander.ts';
 
 const wander = { sd: 0.1, forgetsMs: 2000 };
 const between = (startMs: number, endMs: number) => ({ startMs, endMs });
@@ -67,14 +67,5 @@ describe('covarianceWithFuture', () => {
     expect(covarianceWithFuture(wander, past, 1000)).toBeLessThan(0.25 * 0.01);
     const lasting = { sd: 0.1, forgetsMs: 3_600_000 };
     expect(covarianceWithFuture(lasting, past, 1000)).toBeGreaterThan(0.99 * 0.01);
-  });
-});
-
-describe('widenedBy', () => {
-  it('adds what the speed wanders to a tail, by the percentile', () => {
-    expect(widenedBy(0, 0.1, 0.95)).toBe(0.1);
-    expect(widenedBy(0.08, 0.1, 0.95)).toBeGreaterThan(0.1);
-    expect(widenedBy(0.08, 0.1, 0.99)).toBeGreaterThan(widenedBy(0.08, 0.1, 0.95));
-    expect(widenedBy(0.08, 0.1, 0.5)).toBeCloseTo(0.1);
   });
 });

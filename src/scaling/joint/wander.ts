@@ -1,5 +1,3 @@
-import { normalQuantile } from '../normal-cdf.ts';
-
 /**
  * A machine's speed that wanders by itself, as on one shared with others, and comes back: an
  * Ornstein-Uhlenbeck process on the logarithm of the latency of all calls.
@@ -39,9 +37,4 @@ export function covarianceOfMeans({ sd, forgetsMs }: Wander, a: Stretch, b: Stre
 /** Of the mean deviation over a stretch of the past with that over the near future. */
 export function covarianceWithFuture(wander: Wander, past: Stretch, nowMs: number): number {
   return covarianceOfMeans(wander, past, { startMs: nowMs, endMs: nowMs + horizonMs });
-}
-
-/** A tail (logarithm) seen in few windows as it is over many, in which the speed wanders. */
-export function widenedBy(sd: number, logTail: number, percentile: number): number {
-  return sd === 0 ? logTail : Math.hypot(logTail, Math.max(0, normalQuantile(percentile)) * sd);
 }

@@ -1,0 +1,16 @@
+import type { Stretch } from './wander.ts';
+
+/** What one operating point was found to be like. */
+export interface PointReading {
+  /** Rows per call on average, 1 or more. */
+  readonly batchSize: number;
+  /** Instances running at a time on average, 1 or more. */
+  readonly instances: number;
+  /** Mean time of a call, in ms. */
+  readonly latencyMs: number;
+  /** Relative standard deviation of that mean, over 0. */
+  readonly relativeSd: number;
+}
+
+/** And when that was. */
+export type TimedReading = PointReading & Stretch;
