@@ -28,7 +28,7 @@ const networks = ['mobilenet_v1_100', 'multvae_ml20m', 'mobilenet_v1_025'];
 const sloFactors = [10, 3];
 const target = 0.95;
 
-const runMs = 40_000;
+const runMs = 60_000;
 /** A multiple of four: each half has as many in one direction as in the other. */
 const rounds = 24;
 const roundPolicy = { pointMs: 300, pointCalls: 8 };

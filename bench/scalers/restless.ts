@@ -70,7 +70,7 @@ const networks: Readonly<Record<string, Law>> = {
 };
 const factors = [3, 10];
 const seeds = 12;
-const durationMs = 40_000;
+const durationMs = 60_000;
 const mostRows = 128;
 const mostInstances = 2;
 const scalers = ['dnnscaler', 'joint'];

@@ -1,15 +1,12 @@
 import type { OperatingPoint } from '../../operating-point.ts';
 import { sameKnobs } from '../../operating-point.ts';
 import type { Valuation } from '../valuation.ts';
-import { widenedTail } from '../volatility.ts';
 import { meanLogMs } from './belief.ts';
 import type { LatencyModel } from './latency-model.ts';
 import type { LatencyTarget } from './latency-target.ts';
 import type { Reachability } from './reachability.ts';
 import type { Reading, Readings } from './readings.ts';
 
-/** Another known point has to be this much better than the one in use. */
-const clearlyBetter = 1.01;
 /** By so many times what the speed wanders (logarithm) it may have less throughput than the best, */
 const hiddenShare = 0.2;
 /** if its calls are shorter by this (logarithm). */
@@ -37,6 +34,8 @@ export interface Known {
   readonly here: OperatingPoint;
   /** Rows per ms that the point has to answer at least. */
   readonly needed: number;
+  /** Another point has to be this many times better than the one in use. */
+  readonly clearlyBetter: number;
 }
 
 /**
@@ -47,6 +46,7 @@ export interface Known {
  */
 export function bestKnown(known: Known, extraMargin: number): Incumbent | undefined {
   const { readings, reachability, model, valuation, target, percentile, here, needed } = known;
+  const { clearlyBetter } = known;
   let best: (Incumbent & { readonly logMs: number }) | undefined;
   const holding: (typeof best & object)[] = [];
   for (const reading of readings.all) {
@@ -54,9 +54,8 @@ export function bestKnown(known: Known, extraMargin: number): Incumbent | undefi
     if (!reachability.isReachable(batchSize, instances)) continue;
     const logMs = meanLogMs(model.predict(batchSize, instances));
     const isHere = sameKnobs(reading.point, here);
-    const ownTail = widenedTail(model.wander.sd, readings.logTailAt(reading), percentile);
-    const logTail = ownTail + (isHere ? 0 : extraMargin);
-    if (!target.holds(logMs, logTail, instances)) continue;
+    const { lasting } = readings.tailAt(reading, model.wander, percentile);
+    if (!target.holds(logMs, lasting + (isHere ? 0 : extraMargin), instances)) continue;
     const rowsPerMs = (batchSize * instances) / Math.exp(logMs);
     if (rowsPerMs < needed) continue;
     const perMs = rowsPerMs / valuation.divisorAt(batchSize, instances);

@@ -6,7 +6,6 @@ import { describeStanding } from '../assessment.ts';
 import type { Objective } from '../objective.ts';
 import type { Decision, Observation, Scaler } from '../scaler.ts';
 import { Valuation } from '../valuation.ts';
-import { widenedTail } from '../volatility.ts';
 import { meanLogMs } from './belief.ts';
 import { bestKnown } from './incumbent.ts';
 import { isFull } from './is-full.ts';
@@ -22,7 +21,8 @@ import type { Reading } from './readings.ts';
 import { Readings, readingOf } from './readings.ts';
 import type { Candidate, SearchLimits } from './search.ts';
 import { describeCandidate, search } from './search.ts';
-import { shiftBetween } from './shift.ts';
+import type { Shift } from './shift.ts';
+import { isSurprising, shiftBetween } from './shift.ts';
 import { SideLooks } from './side-looks.ts';
 import { Timeliness } from './timeliness.ts';
 import type { Seen } from './timeliness.ts';
@@ -118,10 +118,10 @@ export class JointScaler implements Scaler {
 
     const model = this.#readings.model(observation.endMs);
     this.#wanderSd = model.wander.sd;
-    const logTail = widenedTail(model.wander.sd, this.#readings.logTail, slo.percentile);
+    const tail = this.#readings.tail(model.wander, slo.percentile);
     const callMs = Math.exp(meanLogMs(model.predict(point.batchSize, point.instances)));
     const herePerMs = (point.batchSize * point.instances) / callMs;
-    const target = new LatencyTarget(slo, logTail, {
+    const target = new LatencyTarget(slo, tail, {
       isOpen: load !== 'closed',
       ...(load === 'late' && { mostLogMs: Math.log(callMs) - clearlyQuicker }),
     });
@@ -137,7 +137,7 @@ export class JointScaler implements Scaler {
       const timely = load === 'late' ? this.#timelyElsewhere(here) : undefined;
       if (timely !== undefined) return this.#goBack(timely, why);
       // No point answers all of it in time: then as many as can be, with no time left for waiting.
-      const anyway = new LatencyTarget(slo, logTail);
+      const anyway = new LatencyTarget(slo, tail);
       const more = this.#improve(anyway, model, standing, 0);
       return isDecision(more) ? more : this.#settle(more, standing, 0);
     }
@@ -157,6 +157,7 @@ export class JointScaler implements Scaler {
     const known = {
       ...{ readings: this.#readings, reachability: this.#reachability, valuation: this.#valuation },
       ...{ target, model, here: here.point, needed, percentile: (this.#slo as Slo).percentile },
+      clearlyBetter: this.#patience.clearlyBetter,
     };
     const incumbent = bestKnown(known, clearlySafer) ?? bestKnown(known, 0);
     const found =
@@ -313,7 +314,9 @@ export class JointScaler implements Scaler {
     this.#isInDoubt = false;
     if (before === undefined) return this.#recall(now) ?? this.#readings.record(now);
     const shift = shiftBetween(before, now, this.#readings.logTailAt(before), this.#wanderSd);
-    if (shift === undefined) return this.#readings.record(now, before.isStale);
+    if (shift === undefined || this.#isWander(shift)) {
+      return this.#readings.record(now, before.isStale);
+    }
     if (shift.reading === before) return before;
     if (shift.logShift !== 0 || shift.isOfTail) {
       if (!before.isStale && !wasInDoubt) {
@@ -331,6 +334,13 @@ export class JointScaler implements Scaler {
       if (shift.isOfTail) this.#readings.doubtTails();
     }
     return this.#readings.record(shift.reading, true);
+  }
+
+  /** Where the speed wanders, what is known of one point alone may be of a time when it was another. */
+  #isWander({ reading: { newest }, logShift, isOfTail }: Shift): boolean {
+    if (this.#wanderSd === 0 || logShift === 0 || isOfTail) return false;
+    const model = this.#readings.model(newest.endMs);
+    return !isSurprising(newest, model.predict(newest.batchSize, newest.instances));
   }
 
   /** Where the machine is again as it was some time ago, so is what is known of it. */

@@ -1,6 +1,7 @@
 import type { Slo } from '../../slo.ts';
+import type { Tail } from './tail.ts';
 
-/** Share of the tail that is kept as a margin under the SLO when going somewhere. */
+/** Share of the tail seen that is kept as a margin under the SLO when going somewhere. */
 const aimMargin = 0.3;
 /** The same for staying: smaller, so that noise does not drive the scaler off its own choice. */
 const stayMargin = 0.2;
@@ -16,33 +17,38 @@ export interface TargetOptions {
 
 /**
  * Up to which latency a point counts as holding the SLO: in logarithms of ms. A margin that grows
- * with the noise is kept from it, since a window's percentile is noisy, too. Requests that arrive by
- * themselves find all n instances busy, the next of which is free within a call's time over n.
+ * with the spread of calls is kept from it, since a window's percentile is noisy, too. Requests that
+ * arrive by themselves find all n instances busy, the next of which is free within a call's time over n.
  */
 export class LatencyTarget {
   readonly #logSlo: number;
-  readonly #logTail: number;
+  readonly #tail: Tail;
   readonly #isOpen: boolean;
   readonly #mostLogMs: number;
 
-  /** @param logTail logarithm of the latency at the SLO's percentile over the mean */
-  constructor(slo: Slo, logTail: number, options: TargetOptions = { isOpen: false }) {
+  /** @param tail the one common to all points */
+  constructor(slo: Slo, tail: Tail, options: TargetOptions = { isOpen: false }) {
     this.#logSlo = Math.log(slo.limitMs);
-    this.#logTail = logTail;
+    this.#tail = tail;
     this.#isOpen = options.isOpen;
     this.#mostLogMs = options.mostLogMs ?? Number.POSITIVE_INFINITY;
   }
 
   /** The mean call latency to aim for when going to so many instances. */
   logAimMs(instances: number): number {
-    const margin = Math.max(leastMargin, aimMargin * this.#logTail);
-    return Math.min(this.#mostLogMs, this.#logLimitMs(instances) - this.#logTail - margin);
+    const { seen, lasting } = this.#tail;
+    const margin = Math.max(leastMargin, aimMargin * seen);
+    return Math.min(this.#mostLogMs, this.#logLimitMs(instances) - lasting - margin);
   }
 
-  /** Whether a point with this mean latency and tail is good to stay at. */
-  holds(logMs: number, logTail: number, instances: number): boolean {
-    const margin = Math.max(leastMargin / 2, stayMargin * this.#logTail);
-    return logMs <= this.#mostLogMs && logMs + logTail <= this.#logLimitMs(instances) - margin;
+  /**
+   * Whether a point with this mean latency is good to stay at.
+   *
+   * @param lastingTail the point's own
+   */
+  holds(logMs: number, lastingTail: number, instances: number): boolean {
+    const margin = Math.max(leastMargin / 2, stayMargin * this.#tail.seen);
+    return logMs <= this.#mostLogMs && logMs + lastingTail <= this.#logLimitMs(instances) - margin;
   }
 
   #logLimitMs(instances: number): number {

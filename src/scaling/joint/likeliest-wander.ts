@@ -12,7 +12,7 @@ const wanders: readonly Wander[] = [500, 2000, 8000].flatMap((forgetsMs) =>
   [0.03, 0.05, 0.08, 0.12, 0.18].map((sd) => ({ sd, forgetsMs })),
 );
 /** Logarithm of how much likelier than on a quiet machine readings have to be for one to be believed. */
-const leastEvidence = 2;
+const leastEvidence = 3;
 /** Fewer readings cannot tell. */
 const fewestReadings = 4;
 /** The likeliest explanations, by which that is judged. */

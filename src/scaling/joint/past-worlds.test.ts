@@ -17,7 +17,7 @@ function reading(batchSize: number, latencyMs: number): Reading {
   return {
     point: { batchSize, instances: 1 },
     ...{ batchSize, instances: 1, latencyMs, relativeSd: 0.01, calls: 100 },
-    ...{ logTail: 0.1, tailCalls: 100, isStale: false },
+    ...{ logTail: 0.1, tailMs: 1000, tailCalls: 100, isStale: false },
     newest: newestOf(batchSize, latencyMs),
   };
 }

@@ -5,7 +5,7 @@ import type { Reading } from './readings.ts';
 const reading: Reading = {
   point: { batchSize: 4, instances: 2 },
   ...{ batchSize: 4, instances: 2, latencyMs: 10, relativeSd: 0.01 },
-  ...{ calls: 100, logTail: 0.1, tailCalls: 100, isStale: false },
+  ...{ calls: 100, logTail: 0.1, tailMs: 1000, tailCalls: 100, isStale: false },
   newest: {
     ...{ batchSize: 4, instances: 2, latencyMs: 10, relativeSd: 0.01 },
     ...{ startMs: 0, endMs: 1000 },

@@ -9,6 +9,9 @@ const mostMoves = 12;
 const returnsAllowed = 6;
 /** Where more requests come than are answered, this many times the throughput is always gone to. */
 const clearlyMore = 1.05;
+/** Another known point has to be this many times better, and so many once settled. */
+const clearlyBetter = 1.01;
+const clearlyBetterOnceSettled = 1.02;
 /** Moves that a change of the world is worth: what was learnt before still tells most. */
 const movesAfterChange = 7;
 /** Leaving a point once settled has to promise this many times as much. */
@@ -41,6 +44,11 @@ export class Patience {
     return growth * (this.#hasSettled ? demandOnceSettled : 1);
   }
 
+  /** How many times better than the point in use another known one has to be. */
+  get clearlyBetter(): number {
+    return this.#hasSettled ? clearlyBetterOnceSettled : clearlyBetter;
+  }
+
   get isExhausted(): boolean {
     return this.#moves >= mostMoves;
   }
@@ -58,6 +66,7 @@ export class Patience {
   spend(): void {
     this.#moves += 1;
     this.#settled = null;
+    this.#windows = 0;
   }
 
   /** The SLO or the machine's speed has changed. */
@@ -65,12 +74,12 @@ export class Patience {
     this.#moves = Math.min(this.#moves, mostMoves - movesAfterChange);
     this.#hasSettled = false;
     this.#settled = null;
+    this.#windows = 0;
   }
 
   settleAt(reading: Reading, load: LoadKind): void {
     this.#hasSettled = true;
     this.#settled = { logMs: Math.log(reading.latencyMs), logTail: reading.logTail, load };
-    this.#windows = 0;
   }
 
   /**
@@ -79,15 +88,15 @@ export class Patience {
    * with them calls differ, so that else only time counts.
    */
   isSettledAt(reading: Reading, load: LoadKind): boolean {
-    if (this.#settled === null) return false;
     this.#windows += 1;
-    if (load === 'overloaded' && this.#settled.load !== 'overloaded') {
-      this.#settled = null;
-      return false;
-    }
     if (this.#windows > windowsUntilLook) {
+      this.#windows = 0;
       this.#settled = null;
       this.#moves = Math.min(this.#moves, mostMoves - movesPerLook);
+    }
+    if (this.#settled === null) return false;
+    if (load === 'overloaded' && this.#settled.load !== 'overloaded') {
+      this.#settled = null;
       return false;
     }
     if (load !== 'closed') return true;

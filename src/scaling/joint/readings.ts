@@ -6,6 +6,9 @@ import { fullShare, isFull } from './is-full.ts';
 import type { LatencyModel } from './latency-model.ts';
 import type { PointReading, TimedReading } from './point-reading.ts';
 import { RecentWindows } from './recent-windows.ts';
+import type { Tail } from './tail.ts';
+import { tailOf } from './tail.ts';
+import type { Wander } from './wander.ts';
 
 /** What was seen at one operating point, at the load that it had then. */
 export interface Reading extends PointReading {
@@ -15,6 +18,8 @@ export interface Reading extends PointReading {
   readonly calls: number;
   /** Logarithm of the call latency at the SLO's percentile over the mean, 0 or more. */
   readonly logTail: number;
+  /** For how long the calls were seen that show the tail, in ms. */
+  readonly tailMs: number;
   /** Calls behind the tail: none while batches go out unfilled, of which one takes longer than another. */
   readonly tailCalls: number;
   /** Read before the machine's speed last changed, and rescaled since. */
@@ -66,6 +71,7 @@ export function readingOf(observation: Observation): Reading {
     ...reading,
     calls,
     logTail: Math.max(0, Math.log(atPercentileMs / meanMs)),
+    tailMs: observation.durationMs,
     tailCalls: batchFill >= fullShare ? calls : 0,
     isStale: false,
     newest: {
@@ -173,18 +179,36 @@ export class Readings {
 
   /** The tail common to all readings, weighted by calls; 0 without any. */
   get logTail(): number {
-    let calls = 0;
-    let sum = 0;
-    for (const { logTail, tailCalls } of this.#all) {
-      calls += tailCalls;
-      sum += tailCalls * logTail;
-    }
-    return calls === 0 ? 0 : sum / calls;
+    return this.#meanByTailCalls(({ logTail }) => logTail);
   }
 
   /** The tail at one point: its own as far as it has calls, else the common one. */
   logTailAt({ tailCalls, logTail }: Reading): number {
     return (tailCalls * logTail + commonTailCalls * this.logTail) / (tailCalls + commonTailCalls);
+  }
+
+  /** The common tail of a machine that wanders so. */
+  tail(wander: Wander, percentile: number): Tail {
+    return tailOf(this.logTail, this.#tailMs, wander, percentile);
+  }
+
+  /** The one at a point of a machine that wanders so. */
+  tailAt(reading: Reading, wander: Wander, percentile: number): Tail {
+    return tailOf(this.logTailAt(reading), this.#tailMs, wander, percentile);
+  }
+
+  get #tailMs(): number {
+    return this.#meanByTailCalls(({ tailMs }) => tailMs);
+  }
+
+  #meanByTailCalls(of: (reading: Reading) => number): number {
+    let calls = 0;
+    let sum = 0;
+    for (const reading of this.#all) {
+      calls += reading.tailCalls;
+      sum += reading.tailCalls * of(reading);
+    }
+    return calls === 0 ? 0 : sum / calls;
   }
 }
 
@@ -215,6 +239,7 @@ function join(before: Reading, now: Reading): Reading {
     relativeSd: Math.max(leastSd, now.relativeSd * Math.sqrt(1 - share)),
     calls: before.calls + now.calls,
     logTail: mix(before.logTail, now.logTail),
+    tailMs: mix(before.tailMs, now.tailMs),
     tailCalls: before.tailCalls + now.tailCalls,
   };
 }

@@ -45,9 +45,7 @@ export class RecentWindows {
       ((replaces && other.isStale === true) ||
         other.endMs > window.startMs + roundingMs ||
         !isFull(other));
-    const all = [...this.#all.filter((other) => !isReplaced(other)), window];
-    if (all.length > mostWindows) all.splice(indexOfLeastWanted(all), 1);
-    this.#all = all;
+    this.#all = condensed([...this.#all.filter((other) => !isReplaced(other)), window]);
   }
 
   /** All calls so far take e^logShift times as long now, give or take so much (logarithm). */
@@ -78,10 +76,50 @@ export class RecentWindows {
   }
 }
 
-/** The oldest one at the point that has most of them. */
-function indexOfLeastWanted(windows: readonly WindowReading[]): number {
-  const counts = windows.map(
-    ({ point }) => windows.filter((other) => sameKnobs(other.point, point)).length,
-  );
-  return counts.indexOf(Math.max(...counts));
+/**
+ * Where there are too many, the two oldest that follow each other at the point that has most of them
+ * become one: it tells as much of the long run, and less of its parts.
+ */
+function condensed(windows: readonly WindowReading[]): readonly WindowReading[] {
+  if (windows.length <= mostWindows) return windows;
+  const crowd = crowdOf(windows);
+  for (let i = 1; i < crowd.length; i += 1) {
+    const [a, b] = [crowd[i - 1] as WindowReading, crowd[i] as WindowReading];
+    if (!followEachOther(a, b)) continue;
+    const joined = joinWindows(a, b);
+    return windows
+      .filter((window) => window !== a)
+      .map((window) => (window === b ? joined : window));
+  }
+  return windows.filter((window) => window !== crowd[0]);
+}
+
+/** All at the point that has most of them, the oldest first. */
+function crowdOf(windows: readonly WindowReading[]): readonly WindowReading[] {
+  let most: readonly WindowReading[] = [];
+  for (const { point } of windows) {
+    const own = windows.filter((other) => sameKnobs(other.point, point));
+    if (own.length > most.length) most = own;
+  }
+  return most;
+}
+
+function followEachOther(a: WindowReading, b: WindowReading): boolean {
+  const isAsFull = isFull(a) === isFull(b) && a.isStale === b.isStale;
+  return isAsFull && Math.abs(b.startMs - a.endMs) < roundingMs;
+}
+
+/** Weighted by how sure each is, which is by its calls. */
+function joinWindows(a: WindowReading, b: WindowReading): WindowReading {
+  const share = a.relativeSd ** -2 / (a.relativeSd ** -2 + b.relativeSd ** -2);
+  const mix = (of: (window: WindowReading) => number): number =>
+    share * of(a) + (1 - share) * of(b);
+  return {
+    ...b,
+    batchSize: mix(({ batchSize }) => batchSize),
+    instances: mix(({ instances }) => instances),
+    latencyMs: mix(({ latencyMs }) => latencyMs),
+    relativeSd: (a.relativeSd ** -2 + b.relativeSd ** -2) ** -0.5,
+    startMs: a.startMs,
+  };
 }

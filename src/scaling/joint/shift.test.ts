@@ -7,7 +7,7 @@ function reading(latencyMs: number, parts: Partial<Reading> = {}): Reading {
   return {
     point: { batchSize: 4, instances: 2 },
     ...place,
-    ...{ calls: 100, logTail: 0.1, tailCalls: 100, isStale: false },
+    ...{ calls: 100, logTail: 0.1, tailMs: 1000, tailCalls: 100, isStale: false },
     newest: { ...place, startMs: 0, endMs: 1000 },
     ...parts,
   };

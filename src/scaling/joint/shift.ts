@@ -1,5 +1,8 @@
-import type { Reading } from './readings.ts';
+import type { LatencyBelief } from './belief.ts';
+import { meanLogMs, sdOfLog } from './belief.ts';
 import { isFull } from './is-full.ts';
+import type { PointReading } from './point-reading.ts';
+import type { Reading } from './readings.ts';
 
 /** A shift smaller than this (logarithm) changes nothing worth a search. */
 const leastShift = 0.1;
@@ -10,6 +13,9 @@ const deviationsOfTail = 8;
 const deviationsOfWander = 4;
 /** nor is one by so much (logarithm), however it wanders. */
 const mostWander = Math.log(1.3);
+
+/** Nor is one by so many standard deviations of what was to be expected. */
+const deviationsOfBelief = 3;
 
 export interface Shift {
   /** How much slower everything has become (logarithm); 0 when only the load differs. */
@@ -47,4 +53,11 @@ export function shiftBetween(
     return { logShift, reading: now, isOfTail: true };
   }
   return logShift === 0 ? undefined : { logShift, reading: now, isOfTail: false };
+}
+
+/** Whether calls took so much longer or shorter than was to be expected that no chance explains it. */
+export function isSurprising(reading: PointReading, belief: LatencyBelief): boolean {
+  const sd = Math.hypot(sdOfLog(belief), reading.relativeSd);
+  const surprise = Math.abs(Math.log(reading.latencyMs) - meanLogMs(belief));
+  return surprise > Math.min(mostWander, deviationsOfBelief * sd);
 }
