@@ -1,4 +1,5 @@
-// The yardstick: a thread that does nothing but call session.run on the same input for a while.
+// The yardsticks: a thread that does nothing but call session.run, on the same input for a while, or on
+// each buffer that is transferred to it.
 import { performance } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -18,7 +19,10 @@ const tensors = Object.fromEntries(
 );
 await session.run(tensors);
 
-parentPort.on('message', async ({ durationMs }) => {
+const [{ name, type, data, dims }] = feeds;
+const [outputName] = session.outputNames;
+
+async function loop(durationMs) {
   await session.run(tensors);
   const startMs = performance.now();
   let calls = 0;
@@ -27,5 +31,16 @@ parentPort.on('message', async ({ durationMs }) => {
     calls += 1;
   }
   parentPort.postMessage({ calls, elapsedMs: performance.now() - startMs });
+}
+
+async function runOn(buffer) {
+  const input = new Tensor(type, new data.constructor(buffer), dims);
+  const output = (await session.run({ [name]: input }))[outputName].data.slice();
+  parentPort.postMessage({ buffer, output: output.buffer }, [buffer, output.buffer]);
+}
+
+let last = Promise.resolve();
+parentPort.on('message', ({ durationMs, buffer }) => {
+  last = last.then(() => (buffer === undefined ? loop(durationMs) : runOn(buffer)));
 });
 parentPort.postMessage('ready');

@@ -1,12 +1,10 @@
 /** Our instances against a bare `session.run` loop, with the same batch, instances and threads. */
-import { Worker } from 'node:worker_threads';
 import { systemClock } from '../src/clock.ts';
 import type { OnnxEngine } from '../src/engines/onnx/onnx-engine.ts';
 import type { OperatingPoint } from '../src/operating-point.ts';
-import type { NumericDatatype } from '../src/tensor/dtype.ts';
-import { arrays } from '../src/tensor/dtype.ts';
 import type { Row } from '../src/tensor/row.ts';
 import { formatMs, formatPerS } from '../src/units.ts';
+import { openBareLoop } from './bare-loop.ts';
 import type { BenchReport } from './harness.ts';
 import { isMain, median, ratio, runBenches } from './harness.ts';
 import { measurePoints } from './measure.ts';
@@ -33,6 +31,8 @@ interface Figures {
   readonly barePerS: number;
   readonly oursPerS: number;
   readonly ratio: number;
+  /** Of a loop whose batches are handed over to it, to the bare one. */
+  readonly fedRatio: number;
   readonly target: number | null;
   /** CPU time of the main thread for each row, in ms. */
   readonly mainThreadMsPerRow: number;
@@ -45,7 +45,10 @@ export async function engineOverhead(): Promise<BenchReport> {
   }
   return {
     title: 'Engine: rows per second through our instances against a bare session.run loop',
-    about: `Same batch, instances and threads, and a batch in waiting for each instance; median ratio of ${rounds} interleaved rounds of ${roundMs / 1000} s.`,
+    about:
+      `Same batch, instances and threads, and a batch in waiting for each instance; median ratio of ${rounds} interleaved rounds of ${roundMs / 1000} s.\n` +
+      `"fed" is a bare loop, too, but each batch is gathered by the main thread and transferred there and back, with nothing\n` +
+      `else done about it: what any engine in threads of its own can reach at most where main thread and instances share cores.`,
     columns: [
       { heading: 'network' },
       { heading: 'batch', align: 'right' },
@@ -55,6 +58,7 @@ export async function engineOverhead(): Promise<BenchReport> {
       { heading: 'ours', align: 'right' },
       { heading: 'ratio', align: 'right' },
       { heading: 'target', align: 'right' },
+      { heading: 'fed', align: 'right' },
       { heading: 'main thread/row', align: 'right' },
     ],
     rows: figures.map((row) => [
@@ -66,6 +70,7 @@ export async function engineOverhead(): Promise<BenchReport> {
       formatPerS(row.oursPerS),
       ratio(row.ratio),
       row.target === null ? '' : ratio(row.target),
+      ratio(row.fedRatio),
       formatMs(row.mainThreadMsPerRow),
     ]),
     figures,
@@ -80,15 +85,20 @@ function compare(
   return withEngine(model, { maxInstances: point.instances }, async (engine, rows) => {
     const first = await ours(engine, rows, point);
     const threadsPerInstance = first.point.threadsPerInstance ?? 1;
-    const bare = await openBare(await model.path(), engine, rows, { ...point, threadsPerInstance });
+    const bare = await openBareLoop(await model.path(), engine.signature, rows, {
+      ...point,
+      threadsPerInstance,
+    });
     const barePerS: number[] = [];
     const oursPerS: number[] = [];
+    const fedPerS: number[] = [];
     const mainMs: number[] = [];
     for (let round = 0; round < rounds; round += 1) {
-      barePerS.push(await bare.measure());
+      barePerS.push(await bare.repeat(roundMs));
       const measured = await ours(engine, rows, point);
       oursPerS.push(measured.perS);
       mainMs.push(measured.mainThreadMsPerRow);
+      fedPerS.push(await bare.feed(roundMs));
     }
     await bare.close();
     return {
@@ -98,6 +108,7 @@ function compare(
       barePerS: median(barePerS),
       oursPerS: median(oursPerS),
       ratio: median(oursPerS.map((perS, i) => perS / (barePerS[i] as number))),
+      fedRatio: median(fedPerS.map((perS, i) => perS / (barePerS[i] as number))),
       target,
       mainThreadMsPerRow: median(mainMs),
     };
@@ -124,67 +135,6 @@ async function ours(
     perS: observation.throughputPerS,
     mainThreadMsPerRow: busyMs / totalRows,
   };
-}
-
-async function openBare(
-  modelPath: string,
-  engine: OnnxEngine,
-  rows: readonly Row[],
-  point: OperatingPoint,
-): Promise<{ measure(): Promise<number>; close(): Promise<void> }> {
-  const feeds = engine.signature.inputs.map(({ name, datatype, dims }, input) => {
-    const single = (rows[0] as Row)[input]?.data as Float32Array;
-    const data = new arrays[datatype as NumericDatatype](
-      single.length * point.batchSize,
-    ) as Float32Array;
-    for (let i = 0; i < point.batchSize; i += 1) data.set(single, i * single.length);
-    return { name, type: runtimeType(datatype), data, dims: [point.batchSize, ...dims] };
-  });
-  const threads = point.threadsPerInstance ?? 1;
-  const workers = Array.from(
-    { length: point.instances },
-    () =>
-      new Worker(new URL('./bare-worker.mjs', import.meta.url), {
-        workerData: { modelPath, threads, spinning: point.instances === 1 || threads === 1, feeds },
-      }),
-  );
-  await Promise.all(workers.map((worker) => nextMessage(worker)));
-  return {
-    async measure() {
-      const results = workers.map((worker) => {
-        worker.postMessage({ durationMs: roundMs });
-        return nextMessage(worker) as Promise<{ calls: number; elapsedMs: number }>;
-      });
-      let perS = 0;
-      for (const { calls, elapsedMs } of await Promise.all(results)) {
-        perS += (calls * point.batchSize * 1000) / elapsedMs;
-      }
-      return perS;
-    },
-    async close() {
-      // The workers are idle here: ending one inside native code would abort the process.
-      await Promise.all(workers.map((worker) => worker.terminate()));
-    },
-  };
-}
-
-function nextMessage(worker: Worker): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', reject);
-  });
-}
-
-function runtimeType(datatype: string): string {
-  const names: Record<string, string> = {
-    FP32: 'float32',
-    UINT8: 'uint8',
-    INT32: 'int32',
-    INT64: 'int64',
-  };
-  const name = names[datatype];
-  if (name === undefined) throw new Error(`the bare loop has no input type ${datatype}`);
-  return name;
 }
 
 if (isMain(import.meta.url)) await runBenches([engineOverhead]);

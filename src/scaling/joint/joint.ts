@@ -8,21 +8,18 @@ import type { Decision, Observation, Scaler } from '../scaler.ts';
 import { Valuation } from '../valuation.ts';
 import { meanLogMs } from './belief.ts';
 import { bestKnown } from './incumbent.ts';
-import { isFull } from './is-full.ts';
 import type { Incumbent } from './incumbent.ts';
+import { Knowledge } from './knowledge.ts';
 import type { LatencyModel } from './latency-model.ts';
 import { LatencyTarget } from './latency-target.ts';
 import type { LoadKind } from './load.ts';
 import { arrivingPerMs, loadOf, neededPerMs } from './load.ts';
-import { PastWorlds } from './past-worlds.ts';
 import { Patience } from './patience.ts';
 import { Reachability } from './reachability.ts';
-import type { Reading } from './readings.ts';
-import { Readings, readingOf } from './readings.ts';
+import type { Reading, Readings } from './readings.ts';
+import { readingOf } from './readings.ts';
 import type { Candidate, SearchLimits } from './search.ts';
 import { describeCandidate, search } from './search.ts';
-import type { Shift } from './shift.ts';
-import { isSurprising, shiftBetween } from './shift.ts';
 import { SideLooks } from './side-looks.ts';
 import { Timeliness } from './timeliness.ts';
 import type { Seen } from './timeliness.ts';
@@ -71,22 +68,23 @@ export class JointScaler implements Scaler {
   readonly wants = 'percentile';
   readonly #limits: KnobLimits;
   readonly #valuation: Valuation;
-  #readings = new Readings();
-  readonly #past = new PastWorlds();
+  readonly #knowledge = new Knowledge();
   readonly #reachability = new Reachability();
   readonly #patience = new Patience();
   readonly #timeliness = new Timeliness();
   readonly #looks: SideLooks;
   #asked: OperatingPoint;
   #slo: Slo | null = null;
-  #isInDoubt = false;
-  #wanderSd = 0;
 
   constructor(limits: KnobLimits, objective: Objective = 'throughput') {
     this.#limits = limits;
     this.#valuation = new Valuation(objective);
     this.#looks = new SideLooks(limits);
     this.#asked = this.first();
+  }
+
+  get #readings(): Readings {
+    return this.#knowledge.readings;
   }
 
   first(): OperatingPoint {
@@ -98,7 +96,7 @@ export class JointScaler implements Scaler {
     this.#reachability.recordReached(this.#asked, point);
     this.#asked = point;
     if (slo.limitMs !== this.#slo?.limitMs || slo.percentile !== this.#slo.percentile) {
-      if (slo.percentile !== this.#slo?.percentile) this.#past.forget();
+      if (slo.percentile !== this.#slo?.percentile) this.#knowledge.forgetPast();
       this.#slo = slo;
       this.#renew();
     }
@@ -108,7 +106,8 @@ export class JointScaler implements Scaler {
       return this.#retreat(point, why);
     }
     this.#reachability.recordAnswered(point);
-    const here = this.#learn(observation);
+    const { here, hasChanged } = this.#knowledge.learn(readingOf(observation));
+    if (hasChanged) this.#renew();
     if (here === null) return hold(point, `${why}: not as before, measure again`);
     const load = loadOf(observation);
     if (load !== 'overloaded') this.#timeliness.record(observation);
@@ -117,7 +116,6 @@ export class JointScaler implements Scaler {
     if (this.#patience.isSettledAt(here, load)) return hold(point, `${why}: as expected, hold`);
 
     const model = this.#readings.model(observation.endMs);
-    this.#wanderSd = model.wander.sd;
     const tail = this.#readings.tail(model.wander, slo.percentile);
     const callMs = Math.exp(meanLogMs(model.predict(point.batchSize, point.instances)));
     const herePerMs = (point.batchSize * point.instances) / callMs;
@@ -299,58 +297,6 @@ export class JointScaler implements Scaler {
     this.#timeliness.forget();
     this.#reachability.forgetFailures();
     this.#looks.renew();
-  }
-
-  /**
-   * Takes the observation in. Where it contradicts what was read since the machine's speed last changed,
-   * that may be a hiccup, or a window of which only a part was after a change: null then. Where the next
-   * one does so too, the speed has changed again. Where it contradicts older readings, or a new point is
-   * not as was to be expected, the last change was misjudged, or undone.
-   */
-  #learn(observation: Observation): Reading | null {
-    const now = readingOf(observation);
-    const before = this.#readings.at(now.point);
-    const wasInDoubt = this.#isInDoubt;
-    this.#isInDoubt = false;
-    if (before === undefined) return this.#recall(now) ?? this.#readings.record(now);
-    const shift = shiftBetween(before, now, this.#readings.logTailAt(before), this.#wanderSd);
-    if (shift === undefined || this.#isWander(shift)) {
-      return this.#readings.record(now, before.isStale);
-    }
-    if (shift.reading === before) return before;
-    if (shift.logShift !== 0 || shift.isOfTail) {
-      if (!before.isStale && !wasInDoubt) {
-        this.#isInDoubt = true;
-        return null;
-      }
-      const recalled = this.#recall(now);
-      if (recalled !== undefined) return recalled;
-      if (before.isStale) this.#readings.correct(shift.logShift);
-      else {
-        this.#past.add(this.#readings);
-        if (shift.logShift !== 0) this.#readings.shift(shift.logShift);
-        this.#renew();
-      }
-      if (shift.isOfTail) this.#readings.doubtTails();
-    }
-    return this.#readings.record(shift.reading, true);
-  }
-
-  /** Where the speed wanders, what is known of one point alone may be of a time when it was another. */
-  #isWander({ reading: { newest }, logShift, isOfTail }: Shift): boolean {
-    if (this.#wanderSd === 0 || logShift === 0 || isOfTail) return false;
-    const model = this.#readings.model(newest.endMs);
-    return !isSurprising(newest, model.predict(newest.batchSize, newest.instances));
-  }
-
-  /** Where the machine is again as it was some time ago, so is what is known of it. */
-  #recall(now: Reading): Reading | undefined {
-    const recalled = this.#past.exchange(now, this.#readings, this.#wanderSd);
-    if (recalled === undefined) return undefined;
-    this.#readings = recalled;
-    this.#renew();
-    const before = this.#readings.at(now.point);
-    return this.#readings.record(now, before !== undefined && !isFull(before));
   }
 }
 

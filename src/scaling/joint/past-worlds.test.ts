@@ -34,47 +34,47 @@ describe('PastWorlds', () => {
   it('gives back what was known when a point is read as it was then', () => {
     const past = new PastWorlds();
     past.add(readingsAt(1));
-    const found = past.exchange(reading(4, 6.1), readingsAt(1.6), 0);
+    const found = past.exchange(reading(4, 6.1), readingsAt(1.6));
     expect(found?.at({ batchSize: 16, instances: 1 })?.latencyMs).toBe(18);
   });
 
   it('knows a world by a point that was never read in it', () => {
     const past = new PastWorlds();
     past.add(readingsAt(1));
-    expect(past.exchange(reading(6, 8.1), readingsAt(1.6), 0)).toBeDefined();
+    expect(past.exchange(reading(6, 8.1), readingsAt(1.6))).toBeDefined();
   });
 
   it('leaves alone what the present explains, and what no world does', () => {
     const past = new PastWorlds();
     past.add(readingsAt(1));
-    expect(past.exchange(reading(4, 9.6), readingsAt(1.6), 0)).toBeUndefined();
-    expect(past.exchange(reading(4, 20), readingsAt(1.6), 0)).toBeUndefined();
+    expect(past.exchange(reading(4, 9.6), readingsAt(1.6))).toBeUndefined();
+    expect(past.exchange(reading(4, 20), readingsAt(1.6))).toBeUndefined();
   });
 
   it('keeps the present for when it comes again', () => {
     const past = new PastWorlds();
     past.add(readingsAt(1));
-    const fast = past.exchange(reading(4, 6), readingsAt(1.6), 0) as Readings;
-    const slow = past.exchange(reading(8, 16), fast, 0);
+    const fast = past.exchange(reading(4, 6), readingsAt(1.6)) as Readings;
+    const slow = past.exchange(reading(8, 16), fast);
     expect(slow?.at({ batchSize: 1, instances: 1 })?.latencyMs).toBeCloseTo(4.8);
-    expect(past.exchange(reading(8, 10), slow as Readings, 0)).toBeDefined();
+    expect(past.exchange(reading(8, 10), slow as Readings)).toBeDefined();
   });
 
   it('takes no world that hardly knows the point, nor one seen at another load', () => {
     const past = new PastWorlds();
     past.add(readingsAt(1, [1]));
-    expect(past.exchange(reading(16, 20), readingsAt(1.6), 0)).toBeUndefined();
+    expect(past.exchange(reading(16, 20), readingsAt(1.6))).toBeUndefined();
     const idle = readingsAt(1);
     idle.record({ ...reading(4, 30), batchSize: 2, newest: newestOf(2, 30) }, true);
     past.add(idle);
-    expect(past.exchange(reading(4, 30), readingsAt(1.6), 0)).toBeUndefined();
+    expect(past.exchange(reading(4, 30), readingsAt(1.6))).toBeUndefined();
   });
 
   it('takes the world that fits best', () => {
     const past = new PastWorlds();
     past.add(readingsAt(1));
     past.add(readingsAt(1.04));
-    const found = past.exchange(reading(6, 8), readingsAt(1.6), 0);
+    const found = past.exchange(reading(6, 8), readingsAt(1.6));
     expect(found?.at({ batchSize: 8, instances: 1 })?.latencyMs).toBe(10);
   });
 
@@ -83,10 +83,10 @@ describe('PastWorlds', () => {
     const readings = readingsAt(1);
     readings.shift(Math.log(1.3));
     past.add(readings);
-    expect(past.exchange(reading(4, 6 * 1.3), readingsAt(2), 0)).toBeUndefined();
+    expect(past.exchange(reading(4, 6 * 1.3), readingsAt(2))).toBeUndefined();
     past.add(readingsAt(1));
     past.forget();
-    expect(past.exchange(reading(4, 6), readingsAt(2), 0)).toBeUndefined();
+    expect(past.exchange(reading(4, 6), readingsAt(2))).toBeUndefined();
   });
 
   it('is not changed by what is read later', () => {
@@ -94,14 +94,14 @@ describe('PastWorlds', () => {
     const readings = readingsAt(1);
     past.add(readings);
     readings.shift(Math.log(1.6));
-    const found = past.exchange(reading(4, 6), readings, 0);
+    const found = past.exchange(reading(4, 6), readings);
     expect(found?.at({ batchSize: 8, instances: 1 })?.latencyMs).toBe(10);
   });
 
   it('forgets the oldest', () => {
     const past = new PastWorlds();
     for (const slowdown of [1, 2, 4, 8]) past.add(readingsAt(slowdown));
-    expect(past.exchange(reading(4, 6), readingsAt(16), 0)).toBeUndefined();
-    expect(past.exchange(reading(4, 12), readingsAt(16), 0)).toBeDefined();
+    expect(past.exchange(reading(4, 6), readingsAt(16))).toBeUndefined();
+    expect(past.exchange(reading(4, 12), readingsAt(16))).toBeDefined();
   });
 });

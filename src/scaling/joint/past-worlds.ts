@@ -35,11 +35,10 @@ export class PastWorlds {
   /**
    * The world in which a reading is what had to be expected, where now it is not; it is present then,
    * and no longer past, and the present one is past. Undefined where there is none.
-   *
-   * @param wanderSd how much the speed wanders by itself (standard deviation of the logarithm)
    */
-  exchange(now: Reading, present: Readings, wanderSd: number): Readings | undefined {
+  exchange(now: Reading, present: Readings): Readings | undefined {
     if (this.#worlds.length === 0 || !isFull(now)) return undefined;
+    const { wanderSd } = present;
     const here = compare(present, now, wanderSd);
     if (here.isExpected) return undefined;
     const [found] = this.#worlds

@@ -111,6 +111,11 @@ export class Readings {
     return this.#windows.model(nowMs);
   }
 
+  /** How much the machine's speed wanders by itself (standard deviation of the logarithm). */
+  get wanderSd(): number {
+    return this.#windows.wanderSd;
+  }
+
   at(point: OperatingPoint): Reading | undefined {
     return this.#all.find((reading) => sameKnobs(reading.point, point));
   }
@@ -127,6 +132,11 @@ export class Readings {
       .map((other) => grownOlder(other, drift, tailShare));
     this.#all = [known, ...others].slice(0, mostReadings);
     return known;
+  }
+
+  /** Takes in nothing but when the newest window was, and how fast the machine. */
+  recordWindow({ newest, point }: Reading): void {
+    this.#windows.record({ ...newest, point }, false);
   }
 
   /** The machine's speed has changed: all that was read before now takes e^logShift times as long. */

@@ -11,8 +11,8 @@ function windowAt(second: number, batchSize: number, latencyMs: number): WindowR
   };
 }
 
-function predictedMs(windows: RecentWindows, batchSize: number): number {
-  return Math.exp(meanLogMs(windows.model(100_000).predict(batchSize, 1)));
+function predictedMs(windows: RecentWindows, batchSize: number, nowMs = 100_000): number {
+  return Math.exp(meanLogMs(windows.model(nowMs).predict(batchSize, 1)));
 }
 
 describe('RecentWindows', () => {
@@ -22,6 +22,20 @@ describe('RecentWindows', () => {
     windows.record(windowAt(1, 8, 40), false);
     for (let second = 2; second < 100; second += 1) windows.record(windowAt(second, 1, 10), false);
     expect(predictedMs(windows, 8)).toBeCloseTo(40, 0);
+  });
+
+  it('still know of the long run when there are many', () => {
+    // Ten seconds at 9 ms, ten at 11 ms, and so on; in the end it was slow.
+    const all = Array.from({ length: 75 }, (_, second) =>
+      windowAt(second, 8, (second / 10) % 2 < 1 ? 9 : 11),
+    );
+    const remember = (seen: readonly WindowReading[]): RecentWindows => {
+      const windows = new RecentWindows();
+      for (const window of seen) windows.record(window, false);
+      return windows;
+    };
+    expect(predictedMs(remember(all), 8, 75_000)).toBeLessThan(10.2);
+    expect(predictedMs(remember(all.slice(-28)), 8, 75_000)).toBeGreaterThan(10.4);
   });
 
   it('take a window in the place of those that it contains', () => {

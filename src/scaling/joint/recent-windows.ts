@@ -31,6 +31,11 @@ export class RecentWindows {
     return new RecentWindows(this.#all, this.#wander);
   }
 
+  /** As the last model had it. */
+  get wanderSd(): number {
+    return this.#wander?.sd ?? 0;
+  }
+
   /**
    * Takes one in, in place of those at its point that it overlaps. Full batches on all instances tell
    * more of a point than others, which leave no trace beside them.
