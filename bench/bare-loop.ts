@@ -11,7 +11,7 @@ export interface BareLoop {
   repeat(durationMs: number): Promise<number>;
   /**
    * Rows per second where each batch is gathered here and transferred to a loop, which transfers it back
-   * with its answer, a batch always in waiting: what handing over costs at least. For models of one input.
+   * with its answer, a batch always in waiting. For models of one input and one output.
    */
   feed(durationMs: number): Promise<number>;
   close(): Promise<void>;
@@ -81,7 +81,7 @@ function feedAll(
   let answered = 0;
   let lead: { readonly batches: number; readonly ms: number } | undefined;
   let perS: number | undefined;
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const send = (worker: Worker, buffer: ArrayBuffer): void => {
       fill(new View(buffer), rows, sent * batchSize);
       sent += 1;
@@ -90,17 +90,21 @@ function feedAll(
     const onAnswer = (worker: Worker, buffer: ArrayBuffer): void => {
       answered += 1;
       const ms = systemClock.nowMs() - startMs;
-      if (ms > leadShare * durationMs) lead ??= { batches: answered, ms };
-      if (ms < durationMs || lead === undefined) {
+      if (lead === undefined || ms < durationMs) {
+        if (ms > leadShare * durationMs) lead ??= { batches: answered, ms };
         send(worker, buffer);
         return;
       }
       perS ??= ((answered - lead.batches) * 1000) / (ms - lead.ms);
       if (answered < sent) return;
-      for (const one of workers) one.removeAllListeners('message');
+      for (const one of workers) {
+        one.removeAllListeners('message');
+        one.off('error', reject);
+      }
       resolve(perS);
     };
     for (const worker of workers) {
+      worker.once('error', reject);
       worker.on('message', ({ buffer }: { buffer: ArrayBuffer }) => onAnswer(worker, buffer));
       for (let i = 0; i < depth; i += 1) send(worker, new ArrayBuffer(byteLength * batchSize));
     }
@@ -118,8 +122,11 @@ function fill(batch: NumericData, rows: readonly NumericData[], first: number): 
 
 function nextMessage(worker: Worker): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    worker.once('message', resolve);
     worker.once('error', reject);
+    worker.once('message', (message) => {
+      worker.off('error', reject);
+      resolve(message);
+    });
   });
 }
 

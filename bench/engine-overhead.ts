@@ -31,7 +31,7 @@ interface Figures {
   readonly barePerS: number;
   readonly oursPerS: number;
   readonly ratio: number;
-  /** Of a loop whose batches are handed over to it, to the bare one. */
+  /** Rows per second of a loop whose batches are handed over to it, over those of the bare one. */
   readonly fedRatio: number;
   readonly target: number | null;
   /** CPU time of the main thread for each row, in ms. */
@@ -47,8 +47,8 @@ export async function engineOverhead(): Promise<BenchReport> {
     title: 'Engine: rows per second through our instances against a bare session.run loop',
     about:
       `Same batch, instances and threads, and a batch in waiting for each instance; median ratio of ${rounds} interleaved rounds of ${roundMs / 1000} s.\n` +
-      `"fed" is a bare loop, too, but each batch is gathered by the main thread and transferred there and back, with nothing\n` +
-      `else done about it: what any engine in threads of its own can reach at most where main thread and instances share cores.`,
+      `"fed" is the ratio of a bare loop, too, whose batches the main thread gathers and transfers there and back, with\n` +
+      `nothing else done about them: what handing over costs by itself where main thread and instances share cores.`,
     columns: [
       { heading: 'network' },
       { heading: 'batch', align: 'right' },

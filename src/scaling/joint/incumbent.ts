@@ -7,9 +7,11 @@ import type { LatencyTarget } from './latency-target.ts';
 import type { Reachability } from './reachability.ts';
 import type { Reading, Readings } from './readings.ts';
 
-/** By so many times what the speed wanders (logarithm) it may have less throughput than the best, */
+/** Another known point has to be this much better than the one in use, as a share, */
+const clearlyBetter = 0.01;
+/** and by so many times what the speed wanders (logarithm), which hides differences of throughput, */
 const hiddenShare = 0.2;
-/** if its calls are shorter by this (logarithm). */
+/** but not of latency: with calls shorter by this (logarithm) so much less throughput will do. */
 const clearlyQuicker = 0.35;
 
 /** The best point known to hold the SLO. */
@@ -19,13 +21,15 @@ export interface Incumbent {
   readonly rowsPerMs: number;
   /** What full batches on all instances are worth: rows per ms, or per ms and watt. */
   readonly perMs: number;
+  /** The most that any point known to hold the SLO is worth. */
+  readonly mostPerMs: number;
 }
 
 /** What is known, and what is asked of a point. */
 export interface Known {
   readonly readings: Readings;
   readonly reachability: Reachability;
-  readonly model: LatencyModel;
+  readonly model: Pick<LatencyModel, 'predict' | 'wander'>;
   readonly valuation: Valuation;
   readonly target: LatencyTarget;
   /** Of the SLO. */
@@ -34,21 +38,18 @@ export interface Known {
   readonly here: OperatingPoint;
   /** Rows per ms that the point has to answer at least. */
   readonly needed: number;
-  /** Another point has to be this many times better than the one in use. */
-  readonly clearlyBetter: number;
 }
 
 /**
  * The highest worth among the points seen that answer as much as is needed and whose latency is within
- * the target.
+ * the target; the point in use where none is clearly better, or as good with much shorter calls.
  *
  * @param extraMargin (logarithm) for those not in use
  */
 export function bestKnown(known: Known, extraMargin: number): Incumbent | undefined {
   const { readings, reachability, model, valuation, target, percentile, here, needed } = known;
-  const { clearlyBetter } = known;
-  let best: (Incumbent & { readonly logMs: number }) | undefined;
-  const holding: (typeof best & object)[] = [];
+  const hidden = hiddenShare * model.wander.sd;
+  const holding: Holding[] = [];
   for (const reading of readings.all) {
     const { batchSize, instances } = reading.point;
     if (!reachability.isReachable(batchSize, instances)) continue;
@@ -59,16 +60,27 @@ export function bestKnown(known: Known, extraMargin: number): Incumbent | undefi
     const rowsPerMs = (batchSize * instances) / Math.exp(logMs);
     if (rowsPerMs < needed) continue;
     const perMs = rowsPerMs / valuation.divisorAt(batchSize, instances);
-    const found = { reading, perMs, rowsPerMs, logMs };
-    holding.push(found);
-    if (perMs > (best?.perMs ?? 0) * (isHere ? 1 : clearlyBetter)) best = found;
+    holding.push({ reading, perMs, rowsPerMs, logMs, isHere });
   }
+  return bestOf(holding, hidden);
+}
+
+interface Holding extends Omit<Incumbent, 'mostPerMs'> {
+  readonly logMs: number;
+  readonly isHere: boolean;
+}
+
+function bestOf(holding: readonly Holding[], hidden: number): Incumbent | undefined {
+  const [best] = holding.toSorted((a, b) => b.perMs - a.perMs);
   if (best === undefined) return undefined;
-  const { logMs, perMs } = best;
-  // What the machine's speed does by itself hides differences of throughput, but not of latency.
-  const [quicker] = holding
-    .filter((one) => one.logMs < logMs - clearlyQuicker)
-    .filter((one) => one.perMs > perMs * (1 - hiddenShare * model.wander.sd))
-    .sort((a, b) => a.logMs - b.logMs);
-  return quicker ?? best;
+  const isClearlyQuicker = (a: Holding, b: Holding): boolean => a.logMs < b.logMs - clearlyQuicker;
+  const [quickest = best] = holding
+    .filter((one) => isClearlyQuicker(one, best) && one.perMs > best.perMs * (1 - hidden))
+    .toSorted((a, b) => a.logMs - b.logMs);
+  const inUse = holding.find(({ isHere }) => isHere);
+  const mayStay =
+    inUse !== undefined &&
+    inUse.perMs * (1 + clearlyBetter) >= best.perMs &&
+    !isClearlyQuicker(quickest, inUse);
+  return { ...(mayStay ? inUse : quickest), mostPerMs: best.perMs };
 }

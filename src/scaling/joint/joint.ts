@@ -23,6 +23,7 @@ import { describeCandidate, search } from './search.ts';
 import { SideLooks } from './side-looks.ts';
 import { Timeliness } from './timeliness.ts';
 import type { Seen } from './timeliness.ts';
+import { nearFuture } from './wander.ts';
 
 /** What a probe may risk: the expected excess over the limit, as a share of it; less comes first. */
 const maxExcess = 0.3;
@@ -115,7 +116,7 @@ export class JointScaler implements Scaler {
     this.#valuation.learn(observation);
     if (this.#patience.isSettledAt(here, load)) return hold(point, `${why}: as expected, hold`);
 
-    const model = this.#readings.model(observation.endMs);
+    const model = this.#readings.model(nearFuture(observation.endMs));
     const tail = this.#readings.tail(model.wander, slo.percentile);
     const callMs = Math.exp(meanLogMs(model.predict(point.batchSize, point.instances)));
     const herePerMs = (point.batchSize * point.instances) / callMs;
@@ -155,7 +156,6 @@ export class JointScaler implements Scaler {
     const known = {
       ...{ readings: this.#readings, reachability: this.#reachability, valuation: this.#valuation },
       ...{ target, model, here: here.point, needed, percentile: (this.#slo as Slo).percentile },
-      clearlyBetter: this.#patience.clearlyBetter,
     };
     const incumbent = bestKnown(known, clearlySafer) ?? bestKnown(known, 0);
     const found =
@@ -174,10 +174,14 @@ export class JointScaler implements Scaler {
       return undefined;
     const sooner = this.#patience.isSpent ? this.#timelyElsewhere(here) : this.#soonerThan(here);
     if (sooner === undefined) {
-      this.#patience.settleAt(here, load);
+      this.#patience.settleAt(here, load, this.#wanders);
       return hold(here.point, `${why}: requests were answered no sooner elsewhere, hold`);
     }
     return this.#goBack(sooner, why);
+  }
+
+  get #wanders(): boolean {
+    return this.#readings.wanderSd > 0;
   }
 
   #soonerThan({ point }: Reading): Seen | undefined {
@@ -210,7 +214,7 @@ export class JointScaler implements Scaler {
     }
     const mayGo = this.#patience.allowsReturn(load, incumbent.rowsPerMs / herePerMs);
     if (sameKnobs(incumbent.reading.point, point) || !mayGo) {
-      this.#patience.settleAt(here, load);
+      this.#patience.settleAt(here, load, this.#wanders);
       return hold(point, `${why}: nothing better in sight, hold`);
     }
     const where = formatPoint(incumbent.reading.point);
@@ -244,7 +248,7 @@ export class JointScaler implements Scaler {
       isOpen: (b, k) => !isKnown(b, k) && this.#reachability.isReachable(b, k),
       logLimitMs: (instances) => target.logAimMs(instances),
       divisorAt: (b, k) => this.#valuation.divisorAt(b, k),
-      incumbentPerMs: incumbent?.perMs ?? needed / divisorHere,
+      incumbentPerMs: incumbent?.mostPerMs ?? needed / divisorHere,
       minChance: isInNeed ? minChanceInNeed : minChance,
       maxExcess: isInNeed ? Math.max(maxExcess, riskInNeed * excessHere) : maxExcess,
       cautiousExcess,

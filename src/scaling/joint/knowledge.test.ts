@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Knowledge } from './knowledge.ts';
 import type { Reading } from './readings.ts';
+import { nearFuture } from './wander.ts';
 
 /** One second at one point. */
 function reading(second: number, batchSize: number, latencyMs: number): Reading {
@@ -57,7 +58,7 @@ describe('Knowledge', () => {
     let changes = 0;
     wandering.forEach((latencyMs, second) => {
       const { hasChanged } = knowledge.learn(reading(second, 8, latencyMs));
-      knowledge.readings.model(1000 * second + 1000);
+      knowledge.readings.model(nearFuture(1000 * second + 1000));
       if (hasChanged) changes += 1;
     });
     expect(knowledge.readings.wanderSd).toBeGreaterThan(0.05);

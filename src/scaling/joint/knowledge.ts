@@ -1,3 +1,5 @@
+import type { OperatingPoint } from '../../operating-point.ts';
+import { sameKnobs } from '../../operating-point.ts';
 import { isFull } from './is-full.ts';
 import { PastWorlds } from './past-worlds.ts';
 import type { Reading } from './readings.ts';
@@ -37,13 +39,14 @@ export class Knowledge {
    */
   learn(now: Reading): Lesson {
     const before = this.#readings.at(now.point);
-    const doubted = this.#doubted;
+    const doubted = isOf(now.point, this.#doubted) ? this.#doubted : null;
     this.#doubted = null;
     if (before === undefined) return this.#recall(now) ?? this.#record(now);
     const tailBefore = this.#readings.logTailAt(before);
     const shift = shiftBetween(before, now, tailBefore, this.#readings.wanderSd);
-    if (shift === undefined || this.#isWander(shift)) {
-      if (doubted !== null) this.#readings.recordWindow(doubted);
+    if (shift === undefined || (!before.isStale && this.#isWander(shift))) {
+      // Where the speed wanders, a hiccup is a part of that.
+      if (doubted !== null && this.#readings.wanderSd > 0) this.#readings.recordWindow(doubted);
       return this.#record(now, before.isStale);
     }
     if (shift.reading === before) return { here: before, hasChanged: false };
@@ -72,7 +75,7 @@ export class Knowledge {
   /** Where the speed wanders, what is known of one point alone may be of a time when it was another. */
   #isWander({ reading: { newest }, logShift, isOfTail }: Shift): boolean {
     if (this.#readings.wanderSd === 0 || logShift === 0 || isOfTail) return false;
-    const model = this.#readings.model(newest.endMs);
+    const model = this.#readings.model(newest);
     return !isSurprising(newest, model.predict(newest.batchSize, newest.instances));
   }
 
@@ -85,4 +88,8 @@ export class Knowledge {
     const here = recalled.record(now, before !== undefined && !isFull(before));
     return { here, hasChanged: true };
   }
+}
+
+function isOf(point: OperatingPoint, reading: Reading | null): boolean {
+  return reading !== null && sameKnobs(reading.point, point);
 }

@@ -12,8 +12,8 @@ import {
 import { latencyLaws, lawShapesAt } from './latency-laws.ts';
 import { logDeterminantOf, misfitOf, solveInPlace, sumOf } from './linear-algebra.ts';
 import type { PointReading, TimedReading } from './point-reading.ts';
-import type { Wander } from './wander.ts';
-import { covarianceOfMeans, covarianceWithFuture } from './wander.ts';
+import type { Stretch, Wander } from './wander.ts';
+import { covarianceOfMeans, nearFuture } from './wander.ts';
 
 /** Predicts latencies at points never visited, from readings elsewhere. */
 export interface LatencyPredictor {
@@ -48,9 +48,9 @@ export class LatencyModel implements LatencyPredictor {
   readonly #deviations = new Float64Array(departures.length);
   readonly #distances: Float64Array;
   readonly #half: Float64Array;
-  /** Covariances of the speed now with that of each reading, and its variance. */
-  readonly #withNow: Float64Array;
-  readonly #varianceNow: number;
+  /** Covariances of the speed in the stretch predicted with that of each reading, and its variance. */
+  readonly #inTime: Float64Array;
+  readonly #varianceInTime: number;
   /** By explanation: departure, law, shift of the logarithm and weight of each reading. */
   readonly #departureOf: Uint8Array;
   readonly #lawOf: Int32Array;
@@ -62,7 +62,12 @@ export class LatencyModel implements LatencyPredictor {
   /** How the machine's speed is taken to wander. */
   readonly wander: Wander;
 
-  constructor(readings: readonly TimedReading[], wander: Wander, nowMs = endOf(readings)) {
+  /** @param ahead what is predicted is the mean over this time; default soon after the last reading */
+  constructor(
+    readings: readonly TimedReading[],
+    wander: Wander,
+    ahead: Stretch = nearFuture(endOf(readings)),
+  ) {
     const n = readings.length;
     this.wander = wander;
     this.#readings = readings;
@@ -75,12 +80,10 @@ export class LatencyModel implements LatencyPredictor {
     this.#distances = new Float64Array(n);
     this.#half = new Float64Array(n);
 
-    const now = { startMs: nowMs, endMs: nowMs };
-    this.#withNow = Float64Array.from(
-      readings,
-      (reading) => covarianceOfMeans(wander, reading, now) + covarianceOfMeans(drift, reading, now),
-    );
-    this.#varianceNow = wander.sd ** 2 + drift.sd ** 2;
+    const inTime = (stretch: Stretch): number =>
+      covarianceOfMeans(wander, stretch, ahead) + covarianceOfMeans(drift, stretch, ahead);
+    this.#inTime = Float64Array.from(readings, inTime);
+    this.#varianceInTime = inTime(ahead);
     const explanations = this.#weigh();
     this.explanations = explanations;
     const count = explanations.length;
@@ -88,17 +91,13 @@ export class LatencyModel implements LatencyPredictor {
     this.#lawOf = Int32Array.from(explanations, ({ law }) => law);
     this.#shifts = new Float64Array(count);
     this.#weights = new Float64Array(count * n);
-    const ahead = readings.map(
-      (reading) =>
-        covarianceWithFuture(wander, reading, nowMs) + covarianceWithFuture(drift, reading, nowMs),
-    );
     explanations.forEach(({ departure, law }, c) => {
       const { sd } = departures[departure] as Departure;
       const weights = this.#residuals(law);
       solveInPlace(this.#factors[departure] as Float64Array, n, weights);
-      let future = 0;
-      for (let i = 0; i < n; i += 1) future += (weights[i] as number) * (ahead[i] as number);
-      this.#shifts[c] = logScaleSd ** 2 * sumOf(weights) + future;
+      let speed = 0;
+      for (let i = 0; i < n; i += 1) speed += (weights[i] as number) * (this.#inTime[i] as number);
+      this.#shifts[c] = logScaleSd ** 2 * sumOf(weights) + speed;
       this.#weights.set(
         weights.map((weight) => weight * sd * sd),
         c * n,
@@ -146,13 +145,13 @@ export class LatencyModel implements LatencyPredictor {
       for (let i = 0; i < n; i += 1) {
         const alike = correlation(this.#distances[i] as number, length);
         correlations[i] = alike;
-        let sum = logScaleSd ** 2 + sd * sd * alike + (this.#withNow[i] as number);
+        let sum = logScaleSd ** 2 + sd * sd * alike + (this.#inTime[i] as number);
         for (let k = 0; k < i; k += 1) sum -= (lower[i * n + k] as number) * (half[k] as number);
         const value = sum / (lower[i * n + i] as number);
         half[i] = value;
         explained += value * value;
       }
-      const variance = logScaleSd ** 2 + sd * sd + this.#varianceNow - explained;
+      const variance = logScaleSd ** 2 + sd * sd + this.#varianceInTime - explained;
       this.#deviations[d] = Math.sqrt(Math.max(leastVariance, variance));
     }
   }

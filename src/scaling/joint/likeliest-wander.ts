@@ -4,7 +4,7 @@ import type { Explanation } from './latency-model.ts';
 import { LatencyModel } from './latency-model.ts';
 import { logDeterminantOf, misfitOf } from './linear-algebra.ts';
 import type { TimedReading } from './point-reading.ts';
-import type { Wander } from './wander.ts';
+import type { Stretch, Wander } from './wander.ts';
 import { quiet } from './wander.ts';
 
 /** Ways to wander that are told apart: how far, and for how long. */
@@ -21,8 +21,8 @@ const mostJudges = 40;
 export interface Circumstances {
   /** Readings of full batches on all instances, default all: others differ by their batches, too. */
   readonly telling?: readonly TimedReading[];
-  /** Default when the last reading ended. */
-  readonly nowMs?: number;
+  /** What is to be predicted; default soon after the last reading. */
+  readonly ahead?: Stretch;
   /** What the readings are explained with to begin with; default a quiet machine. */
   readonly before?: Wander | undefined;
 }
@@ -30,11 +30,11 @@ export interface Circumstances {
 /** The model of a machine that wanders as readings make likeliest; a quiet one unless they are clear. */
 export function likeliestModel(
   readings: readonly TimedReading[],
-  { telling = readings, nowMs, before = quiet }: Circumstances = {},
+  { telling = readings, ahead, before = quiet }: Circumstances = {},
 ): LatencyModel {
-  const model = new LatencyModel(readings, before, nowMs);
+  const model = new LatencyModel(readings, before, ahead);
   const wander = likeliestWander(telling, model.explanations.slice(0, mostJudges));
-  return wander === before ? model : new LatencyModel(readings, wander, nowMs);
+  return wander === before ? model : new LatencyModel(readings, wander, ahead);
 }
 
 function likeliestWander(

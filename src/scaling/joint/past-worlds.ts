@@ -66,7 +66,7 @@ function compare(world: Readings, now: Reading, wanderSd: number): Comparison {
     const logShift = shift?.logShift ?? Math.log(now.latencyMs / before.latencyMs);
     return { isExpected: shift === undefined, isVague: false, logShift };
   }
-  const belief = world.model(now.newest.endMs).predict(now.batchSize, now.instances);
+  const belief = world.model(now.newest).predict(now.batchSize, now.instances);
   const sd = Math.hypot(sdOfLog(belief), wanderSd);
   const logShift = Math.log(now.latencyMs) - meanLogMs(belief);
   const isExpected = Math.abs(logShift) < Math.max(leastSurprise, clearSurprise * sd);

@@ -32,10 +32,17 @@ describe('Patience', () => {
     const patience = new Patience();
     expect(patience.allowsReturn('closed', 1)).toBe(true);
     for (let move = 0; move < 18; move += 1) patience.spend();
-    expect(patience.allowsReturn('closed', 2)).toBe(false);
+    expect(patience.allowsReturn('closed', 1.05)).toBe(false);
+    expect(patience.allowsReturn('closed', 1.2)).toBe(true);
     expect(patience.allowsReturn('late', 2)).toBe(false);
     expect(patience.allowsReturn('overloaded', 1.04)).toBe(false);
     expect(patience.allowsReturn('overloaded', 1.1)).toBe(true);
+  });
+
+  it('never keeps a point that breaks the SLO for want of moves', () => {
+    const patience = new Patience();
+    for (let move = 0; move < 18; move += 1) patience.spend();
+    expect(patience.allowsReturn('closed', 0.8)).toBe(true);
   });
 
   it('stays settled while calls are alike, and looks around after a while', () => {
@@ -45,6 +52,19 @@ describe('Patience', () => {
       expect(patience.isSettledAt(reading, 'closed')).toBe(true);
     }
     expect(patience.isSettledAt(reading, 'closed')).toBe(false);
+  });
+
+  it('looks around after a while however calls differ, on a machine that wanders', () => {
+    for (const wanders of [false, true]) {
+      const patience = new Patience();
+      for (let move = 0; move < 18; move += 1) patience.spend();
+      for (let window = 0; window < 34; window += 1) {
+        const now = { ...reading, latencyMs: window % 2 === 0 ? 10 : 11 };
+        expect(patience.isSettledAt(now, 'closed')).toBe(false);
+        patience.settleAt(now, 'closed', wanders);
+      }
+      expect(patience.isExhausted).toBe(!wanders);
+    }
   });
 
   it('is no longer settled when calls take longer under a closed loop', () => {

@@ -7,16 +7,13 @@ const movesToDouble = 9;
 const mostMoves = 12;
 /** Moves between known points after that. */
 const returnsAllowed = 6;
-/** Where more requests come than are answered, this many times the throughput is always gone to. */
+/** Where throughput follows the point, this many times as much of it is always gone to. */
 const clearlyMore = 1.05;
-/** Another known point has to be this many times better, and so many once settled. */
-const clearlyBetter = 1.01;
-const clearlyBetterOnceSettled = 1.02;
 /** Moves that a change of the world is worth: what was learnt before still tells most. */
 const movesAfterChange = 7;
 /** Leaving a point once settled has to promise this many times as much. */
 const demandOnceSettled = 4;
-/** Windows after which a settled scaler looks around again, and the moves that it may then make. */
+/** Windows after which a settled scaler looks around again, and the moves that it may then search by. */
 const windowsUntilLook = 32;
 const movesPerLook = 2;
 /** Changes of the mean and of the tail (logarithms) that count as noise while settled. */
@@ -35,6 +32,7 @@ export class Patience {
     readonly logTail: number;
     readonly load: LoadKind;
   } | null = null;
+  /** Since it settled, see `settleAt`. */
   #windows = 0;
 
   /** Multiplies the gain that a move has to promise. */
@@ -42,11 +40,6 @@ export class Patience {
     if (this.#moves >= mostMoves) return Number.POSITIVE_INFINITY;
     const growth = 1 + (this.#moves / movesToDouble) ** 3;
     return growth * (this.#hasSettled ? demandOnceSettled : 1);
-  }
-
-  /** How many times better than the point in use another known one has to be. */
-  get clearlyBetter(): number {
-    return this.#hasSettled ? clearlyBetterOnceSettled : clearlyBetter;
   }
 
   get isExhausted(): boolean {
@@ -58,9 +51,14 @@ export class Patience {
     return this.#moves >= mostMoves + returnsAllowed;
   }
 
-  /** Whether a known point of so many times the throughput of this one may be gone to. */
+  /**
+   * Whether the best known point may be gone to, of so many times the throughput of this one. Where that
+   * is less, it is the best because this one does not hold the SLO, and nothing is to keep it.
+   */
   allowsReturn(load: LoadKind, timesThroughput: number): boolean {
-    return !this.isSpent || (load === 'overloaded' && timesThroughput > clearlyMore);
+    if (!this.isSpent) return true;
+    if (timesThroughput > clearlyMore) return load === 'closed' || load === 'overloaded';
+    return load === 'closed' && timesThroughput < 1;
   }
 
   spend(): void {
@@ -77,9 +75,15 @@ export class Patience {
     this.#windows = 0;
   }
 
-  settleAt(reading: Reading, load: LoadKind): void {
+  /**
+   * @param wanders whether the machine's speed does. There, and where requests arrive by themselves, each
+   *   window teaches something, so that it is time to look around again however calls differ; elsewhere
+   *   windows count from here on
+   */
+  settleAt(reading: Reading, load: LoadKind, wanders = false): void {
     this.#hasSettled = true;
     this.#settled = { logMs: Math.log(reading.latencyMs), logTail: reading.logTail, load };
+    if (load === 'closed' && !wanders) this.#windows = 0;
   }
 
   /**

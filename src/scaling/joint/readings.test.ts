@@ -3,6 +3,7 @@ import { meanLogMs } from './belief.ts';
 import type { TimedReading } from './point-reading.ts';
 import type { Reading } from './readings.ts';
 import { Readings } from './readings.ts';
+import { nearFuture } from './wander.ts';
 
 let seconds = 0;
 
@@ -49,6 +50,17 @@ describe('Readings', () => {
     expect(readings.logTail).toBeLessThan(0.2);
   });
 
+  it('take a tail seen for long for one that lasts, and one seen for a moment for less', () => {
+    const readings = new Readings();
+    readings.record(reading(8, 40, { tailMs: 60_000, tailCalls: 10_000 }));
+    const brief = readings.record(reading(1, 10, { tailMs: 500, tailCalls: 1000 }));
+    const wander = { sd: 0.1, forgetsMs: 2000 };
+    const common = readings.tail(wander, 0.95);
+    expect(common.seen).toBeCloseTo(0.1);
+    expect(common.lasting).toBeLessThan(0.12);
+    expect(readings.tailAt(brief, wander, 0.95).lasting).toBeGreaterThan(common.lasting + 0.01);
+  });
+
   it('hardly count in the common tail once tails have changed', () => {
     const readings = new Readings();
     readings.record(reading(8, 40, { logTail: 0.1 }));
@@ -62,7 +74,7 @@ describe('Readings', () => {
     readings.record(reading(1, 10));
     readings.record(reading(8, 40));
     readings.shift(Math.log(1.5));
-    const callMs = Math.exp(meanLogMs(readings.model(9e6).predict(8, 1)));
+    const callMs = Math.exp(meanLogMs(readings.model(nearFuture(9e6)).predict(8, 1)));
     expect(callMs).toBeCloseTo(60, -1);
     expect(readings.fastestOf(() => true)?.latencyMs).toBeCloseTo(15);
   });

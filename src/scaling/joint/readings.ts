@@ -8,7 +8,7 @@ import type { PointReading, TimedReading } from './point-reading.ts';
 import { RecentWindows } from './recent-windows.ts';
 import type { Tail } from './tail.ts';
 import { tailOf } from './tail.ts';
-import type { Wander } from './wander.ts';
+import type { Stretch, Wander } from './wander.ts';
 
 /** What was seen at one operating point, at the load that it had then. */
 export interface Reading extends PointReading {
@@ -106,9 +106,9 @@ export class Readings {
     return this.#all;
   }
 
-  /** What they say of the latencies from then on. */
-  model(nowMs: number): LatencyModel {
-    return this.#windows.model(nowMs);
+  /** What they say of the latencies in that stretch of time. */
+  model(ahead: Stretch): LatencyModel {
+    return this.#windows.model(ahead);
   }
 
   /** How much the machine's speed wanders by itself (standard deviation of the logarithm). */
@@ -123,7 +123,7 @@ export class Readings {
   /** Returns what is now known at the reading's point; `replaces` what was, if told to. */
   record(reading: Reading, replaces = false): Reading {
     const before = replaces ? undefined : this.at(reading.point);
-    this.#windows.record({ ...reading.newest, point: reading.point }, replaces);
+    this.recordWindow(reading, replaces);
     const known = before === undefined ? reading : join(before, reading);
     const drift = before === undefined ? 0 : driftBetween(before, known);
     const tailShare = reading.tailCalls > 0 ? tailMemory : 1;
@@ -135,8 +135,8 @@ export class Readings {
   }
 
   /** Takes in nothing but when the newest window was, and how fast the machine. */
-  recordWindow({ newest, point }: Reading): void {
-    this.#windows.record({ ...newest, point }, false);
+  recordWindow({ newest, point }: Reading, replaces = false): void {
+    this.#windows.record({ ...newest, point }, replaces);
   }
 
   /** The machine's speed has changed: all that was read before now takes e^logShift times as long. */
@@ -189,29 +189,32 @@ export class Readings {
 
   /** The tail common to all readings, weighted by calls; 0 without any. */
   get logTail(): number {
-    return this.#meanByTailCalls(({ logTail }) => logTail);
+    return this.#common(({ logTail }) => logTail);
   }
 
   /** The tail at one point: its own as far as it has calls, else the common one. */
-  logTailAt({ tailCalls, logTail }: Reading): number {
-    return (tailCalls * logTail + commonTailCalls * this.logTail) / (tailCalls + commonTailCalls);
+  logTailAt(reading: Reading): number {
+    return this.#at(reading, ({ logTail }) => logTail);
   }
 
   /** The common tail of a machine that wanders so. */
   tail(wander: Wander, percentile: number): Tail {
-    return tailOf(this.logTail, this.#tailMs, wander, percentile);
+    return tailOf(this.logTail, this.#common(seenForMs), wander, percentile);
   }
 
   /** The one at a point of a machine that wanders so. */
   tailAt(reading: Reading, wander: Wander, percentile: number): Tail {
-    return tailOf(this.logTailAt(reading), this.#tailMs, wander, percentile);
+    return tailOf(this.logTailAt(reading), this.#at(reading, seenForMs), wander, percentile);
   }
 
-  get #tailMs(): number {
-    return this.#meanByTailCalls(({ tailMs }) => tailMs);
+  #at(reading: Reading, of: (reading: Reading) => number): number {
+    const { tailCalls } = reading;
+    return (
+      (tailCalls * of(reading) + commonTailCalls * this.#common(of)) / (tailCalls + commonTailCalls)
+    );
   }
 
-  #meanByTailCalls(of: (reading: Reading) => number): number {
+  #common(of: (reading: Reading) => number): number {
     let calls = 0;
     let sum = 0;
     for (const reading of this.#all) {
@@ -221,6 +224,8 @@ export class Readings {
     return calls === 0 ? 0 : sum / calls;
   }
 }
+
+const seenForMs = ({ tailMs }: Reading): number => tailMs;
 
 function grownOlder(reading: Reading, drift: number, tailShare: number): Reading {
   return {

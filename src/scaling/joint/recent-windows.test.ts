@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { meanLogMs } from './belief.ts';
 import type { WindowReading } from './recent-windows.ts';
 import { RecentWindows } from './recent-windows.ts';
+import { nearFuture } from './wander.ts';
 
 function windowAt(second: number, batchSize: number, latencyMs: number): WindowReading {
   return {
@@ -12,7 +13,7 @@ function windowAt(second: number, batchSize: number, latencyMs: number): WindowR
 }
 
 function predictedMs(windows: RecentWindows, batchSize: number, nowMs = 100_000): number {
-  return Math.exp(meanLogMs(windows.model(nowMs).predict(batchSize, 1)));
+  return Math.exp(meanLogMs(windows.model(nearFuture(nowMs)).predict(batchSize, 1)));
 }
 
 describe('RecentWindows', () => {
@@ -36,6 +37,20 @@ describe('RecentWindows', () => {
     };
     expect(predictedMs(remember(all), 8, 75_000)).toBeLessThan(10.2);
     expect(predictedMs(remember(all.slice(-28)), 8, 75_000)).toBeGreaterThan(10.4);
+  });
+
+  it('still know of now when many points were looked at', () => {
+    const windows = new RecentWindows();
+    for (let second = 0; second < 26; second += 1) {
+      windows.record(windowAt(second, second + 2, 5 * (second + 2)), false);
+    }
+    // The machine is slower from the hundredth second on, as it was for some seconds before.
+    for (let second = 26; second < 110; second += 1) {
+      const isSlow = second >= 100 || second % 20 < 4;
+      windows.record(windowAt(second, 1, isSlow ? 6.5 : 5), false);
+    }
+    expect(predictedMs(windows, 1, 110_000)).toBeGreaterThan(5.8);
+    expect(predictedMs(windows, 1, 200_000)).toBeLessThan(5.7);
   });
 
   it('take a window in the place of those that it contains', () => {

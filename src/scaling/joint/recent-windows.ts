@@ -4,7 +4,7 @@ import { isFull } from './is-full.ts';
 import type { LatencyModel } from './latency-model.ts';
 import { likeliestModel } from './likeliest-wander.ts';
 import type { TimedReading } from './point-reading.ts';
-import type { Wander } from './wander.ts';
+import type { Stretch, Wander } from './wander.ts';
 
 /** What was seen at an operating point in one window. */
 export interface WindowReading extends TimedReading {
@@ -14,6 +14,10 @@ export interface WindowReading extends TimedReading {
 }
 
 const mostWindows = 28;
+/** So many are never joined with others. */
+const newestKept = 8;
+/** However long a point is looked at, its mean is not known better than this, relatively. */
+const leastSd = 0.002;
 /** Two windows that overlap by less than this follow each other. */
 const roundingMs = 1e-3;
 
@@ -72,59 +76,62 @@ export class RecentWindows {
     );
   }
 
-  /** What they say of the latencies from then on. */
-  model(nowMs: number): LatencyModel {
+  /** What they say of the latencies in that stretch of time. */
+  model(ahead: Stretch): LatencyModel {
     const telling = this.#all.filter(isFull);
-    const model = likeliestModel(this.#all, { telling, nowMs, before: this.#wander });
+    const model = likeliestModel(this.#all, { telling, ahead, before: this.#wander });
     this.#wander = model.wander;
     return model;
   }
 }
 
 /**
- * Where there are too many, the two oldest that follow each other at the point that has most of them
- * become one: it tells as much of the long run, and less of its parts.
+ * Where there are too many, two old ones that follow each other at a point become one, which tells as
+ * much of the long run and less of its parts. The newest stay as they are: they tell how fast the machine
+ * is now.
  */
 function condensed(windows: readonly WindowReading[]): readonly WindowReading[] {
   if (windows.length <= mostWindows) return windows;
-  const crowd = crowdOf(windows);
-  for (let i = 1; i < crowd.length; i += 1) {
-    const [a, b] = [crowd[i - 1] as WindowReading, crowd[i] as WindowReading];
-    if (!followEachOther(a, b)) continue;
-    const joined = joinWindows(a, b);
+  const old = windows.slice(0, -newestKept);
+  for (const [at, later] of old.entries()) {
+    const earlier = old.slice(0, at).findLast(({ point }) => sameKnobs(point, later.point));
+    if (earlier === undefined || !followsOn(earlier, later)) continue;
+    const joined = joinWindows(earlier, later);
     return windows
-      .filter((window) => window !== a)
-      .map((window) => (window === b ? joined : window));
+      .filter((window) => window !== earlier)
+      .map((window) => (window === later ? joined : window));
   }
-  return windows.filter((window) => window !== crowd[0]);
+  const leastTelling = leastTellingOf(old);
+  return windows.filter((window) => window !== leastTelling);
 }
 
-/** All at the point that has most of them, the oldest first. */
-function crowdOf(windows: readonly WindowReading[]): readonly WindowReading[] {
-  let most: readonly WindowReading[] = [];
+/** Of those at the point that has most, the shortest, and of these the oldest. */
+function leastTellingOf(windows: readonly WindowReading[]): WindowReading | undefined {
+  let crowd: readonly WindowReading[] = [];
   for (const { point } of windows) {
     const own = windows.filter((other) => sameKnobs(other.point, point));
-    if (own.length > most.length) most = own;
+    if (own.length > crowd.length) crowd = own;
   }
-  return most;
+  const lengthMs = ({ startMs, endMs }: WindowReading): number => endMs - startMs;
+  return crowd.toSorted((a, b) => lengthMs(a) - lengthMs(b))[0];
 }
 
-function followEachOther(a: WindowReading, b: WindowReading): boolean {
-  const isAsFull = isFull(a) === isFull(b) && a.isStale === b.isStale;
-  return isAsFull && Math.abs(b.startMs - a.endMs) < roundingMs;
+function followsOn(earlier: WindowReading, later: WindowReading): boolean {
+  const isAlike = (earlier.isStale ?? false) === (later.isStale ?? false);
+  return isAlike && Math.abs(later.startMs - earlier.endMs) < roundingMs;
 }
 
-/** Weighted by how sure each is, which is by its calls. */
-function joinWindows(a: WindowReading, b: WindowReading): WindowReading {
-  const share = a.relativeSd ** -2 / (a.relativeSd ** -2 + b.relativeSd ** -2);
+/** Weighted by how sure each is. */
+function joinWindows(earlier: WindowReading, later: WindowReading): WindowReading {
+  const [a, b] = [earlier.relativeSd ** -2, later.relativeSd ** -2];
   const mix = (of: (window: WindowReading) => number): number =>
-    share * of(a) + (1 - share) * of(b);
+    (a * of(earlier) + b * of(later)) / (a + b);
   return {
-    ...b,
+    ...later,
     batchSize: mix(({ batchSize }) => batchSize),
     instances: mix(({ instances }) => instances),
     latencyMs: mix(({ latencyMs }) => latencyMs),
-    relativeSd: (a.relativeSd ** -2 + b.relativeSd ** -2) ** -0.5,
-    startMs: a.startMs,
+    relativeSd: Math.max(leastSd, (a + b) ** -0.5),
+    startMs: earlier.startMs,
   };
 }

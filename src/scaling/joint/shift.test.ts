@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { LatencyBelief } from './belief.ts';
 import type { Reading } from './readings.ts';
-import { shiftBetween } from './shift.ts';
+import { isSurprising, shiftBetween } from './shift.ts';
 
 function reading(latencyMs: number, parts: Partial<Reading> = {}): Reading {
   const place = { batchSize: 4, instances: 2, latencyMs, relativeSd: 0.01 };
@@ -40,10 +41,36 @@ describe('shiftBetween', () => {
     expect(both?.logShift).toBeCloseTo(Math.log(1.3));
   });
 
+  it('takes a tail that is as it was for none that grew, whatever the mean did', () => {
+    expect(shiftBetween(reading(10), reading(15, { logTail: 0.101 }), 0.1, 0)?.isOfTail).toBe(
+      false,
+    );
+  });
+
   it('remembers what full batches told where the next ones are not', () => {
     const full = reading(10);
     const part = reading(20, { batchSize: 2 });
     expect(shiftBetween(full, part, 0.1, 0)).toMatchObject({ logShift: 0, reading: full });
     expect(shiftBetween(part, full, 0.1, 0)).toMatchObject({ logShift: 0, reading: full });
+  });
+});
+
+describe('isSurprising', () => {
+  const belief = (sd: number): LatencyBelief => ({
+    count: 1,
+    shares: Float64Array.of(1),
+    logMs: Float64Array.of(Math.log(10)),
+    sds: Float64Array.of(sd),
+  });
+
+  it('is what lies beyond three standard deviations of what was expected', () => {
+    expect(isSurprising(reading(11), belief(0.02))).toBe(true);
+    expect(isSurprising(reading(11), belief(0.05))).toBe(false);
+    expect(isSurprising(reading(9), belief(0.02))).toBe(true);
+  });
+
+  it('is always what is 1.3 times off', () => {
+    expect(isSurprising(reading(13.1), belief(0.3))).toBe(true);
+    expect(isSurprising(reading(12.9), belief(0.3))).toBe(false);
   });
 });

@@ -14,7 +14,7 @@ const deviationsOfWander = 4;
 /** nor is one by so much (logarithm), however it wanders. */
 const mostWander = Math.log(1.3);
 
-/** Nor is one by so many standard deviations of what was to be expected. */
+/** A speed that wanders surprises where it is so many standard deviations off what was expected. */
 const deviationsOfBelief = 3;
 
 export interface Shift {
@@ -49,13 +49,18 @@ export function shiftBetween(
   const byMean = Math.log(now.latencyMs / before.latencyMs);
   const logShift = Math.abs(byMean) > beyondChance(deviationsOfMean) ? byMean : 0;
   const byTail = byMean + now.logTail - logTailBefore;
-  if (byTail > byMean && byTail > beyondChance(deviationsOfTail)) {
+  if (byTail - byMean > leastShift && byTail > beyondChance(deviationsOfTail)) {
     return { logShift, reading: now, isOfTail: true };
   }
   return logShift === 0 ? undefined : { logShift, reading: now, isOfTail: false };
 }
 
-/** Whether calls took so much longer or shorter than was to be expected that no chance explains it. */
+/**
+ * Whether calls took so much longer or shorter than was to be expected that the speed's wandering is no
+ * explanation; from 1.3 times on it never is.
+ *
+ * @param belief of the mean over the time in which they were read
+ */
 export function isSurprising(reading: PointReading, belief: LatencyBelief): boolean {
   const sd = Math.hypot(sdOfLog(belief), reading.relativeSd);
   const surprise = Math.abs(Math.log(reading.latencyMs) - meanLogMs(belief));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { covarianceOfMeans, covarianceWithFuture } from './wander.ts';
+import { covarianceOfMeans, nearFuture } from './wander.ts';
 
 const wander = { sd: 0.1, forgetsMs: 2000 };
 const between = (startMs: number, endMs: number) => ({ startMs, endMs });
@@ -61,11 +61,11 @@ describe('covarianceOfMeans', () => {
   });
 });
 
-describe('covarianceWithFuture', () => {
-  it('is small for what is soon forgotten and almost all of what lasts', () => {
+describe('nearFuture', () => {
+  it('has little in common with what is soon forgotten, and almost all with what lasts', () => {
     const past = between(0, 1000);
-    expect(covarianceWithFuture(wander, past, 1000)).toBeLessThan(0.25 * 0.01);
+    expect(covarianceOfMeans(wander, past, nearFuture(1000))).toBeLessThan(0.25 * 0.01);
     const lasting = { sd: 0.1, forgetsMs: 3_600_000 };
-    expect(covarianceWithFuture(lasting, past, 1000)).toBeGreaterThan(0.99 * 0.01);
+    expect(covarianceOfMeans(lasting, past, nearFuture(1000))).toBeGreaterThan(0.99 * 0.01);
   });
 });

@@ -34,7 +34,7 @@ export function covarianceOfMeans({ sd, forgetsMs }: Wander, a: Stretch, b: Stre
   return variance * Math.exp(-gap) * shares;
 }
 
-/** Of the mean deviation over a stretch of the past with that over the near future. */
-export function covarianceWithFuture(wander: Wander, past: Stretch, nowMs: number): number {
-  return covarianceOfMeans(wander, past, { startMs: nowMs, endMs: nowMs + horizonMs });
+/** The time for which a decision is made. */
+export function nearFuture(nowMs: number): Stretch {
+  return { startMs: nowMs, endMs: nowMs + horizonMs };
 }
