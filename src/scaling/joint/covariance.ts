@@ -23,7 +23,7 @@ export const drift: Wander = { sd: 0.06, forgetsMs: 3_600_000 };
 
 /**
  * Of the logarithms of the readings about a law on a quiet machine, n x n values of which the lower half
- * is set: what is common to all, the departure from the law, the drift, and each reading's own error.
+ * is set: what is common to all, the departure from the law, the drift, and the readings' errors.
  */
 export function quietCovariance(
   readings: readonly TimedReading[],
@@ -35,7 +35,8 @@ export function quietCovariance(
     for (let j = 0; j <= i; j += 1) {
       const b = readings[j] as TimedReading;
       const departure = sd * sd * correlation(distance(a.batchSize, a.instances, b), length);
-      const error = i === j ? a.relativeSd ** 2 : 0;
+      const shared = (a.sharedSd ?? 0) * (b.sharedSd ?? 0);
+      const error = shared + (i === j ? a.relativeSd ** 2 : 0);
       matrix[i * n + j] = logScaleSd ** 2 + departure + covarianceOfMeans(drift, a, b) + error;
     }
   });

@@ -13,4 +13,10 @@ export interface PointReading {
 }
 
 /** And when that was. */
-export type TimedReading = PointReading & Stretch;
+export interface TimedReading extends PointReading, Stretch {
+  /**
+   * How far it may be off together with all others that have such a deviation (logarithm), over 0;
+   * default 0.
+   */
+  readonly sharedSd?: number;
+}

@@ -46,8 +46,10 @@ const mostReadings = 20;
 const allBusyShare = 0.95;
 /** What was seen before at a point weighs at most this many times what is seen there now. */
 const mostWeightOfBefore = 4;
-/** A jump in speed leaves this share of itself as doubt about what was read before. */
+/** A jump in speed leaves this share of itself as doubt about what was read at a point before, */
 const doubtAfterShift = 0.12;
+/** and this one, that all of it is off alike. */
+const sharedDoubtAfterShift = 0.3;
 
 /** What an observation with at least one answered row says. */
 export function readingOf(observation: Observation): Reading {
@@ -147,7 +149,7 @@ export class Readings {
       relativeSd: Math.hypot(reading.relativeSd, doubtAfterShift * logShift),
       isStale: true,
     }));
-    this.#windows.shift(logShift, doubtAfterShift * logShift);
+    this.#windows.shift(logShift, sharedDoubtAfterShift * logShift);
   }
 
   /** Tails have changed: those seen so far hardly count. */

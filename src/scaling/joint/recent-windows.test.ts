@@ -78,6 +78,17 @@ describe('RecentWindows', () => {
     expect(predictedMs(windows, 1)).toBeCloseTo(20, 0);
   });
 
+  it('learn from one new window that all which was rescaled is off', () => {
+    const windows = new RecentWindows();
+    [1, 8, 14, 16, 18].forEach((batchSize, second) => {
+      windows.record(windowAt(second, batchSize, 6 + 4 * batchSize), false);
+    });
+    windows.shift(Math.log(1.4), 0.1);
+    expect(predictedMs(windows, 16)).toBeCloseTo(1.4 * 70, -1);
+    windows.record(windowAt(5, 12, 54), false);
+    expect(predictedMs(windows, 16)).toBeLessThan(77);
+  });
+
   it('are not changed by what their copy is told', () => {
     const windows = new RecentWindows();
     windows.record(windowAt(0, 8, 40), false);

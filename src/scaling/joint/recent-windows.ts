@@ -57,12 +57,15 @@ export class RecentWindows {
     this.#all = condensed([...this.#all.filter((other) => !isReplaced(other)), window]);
   }
 
-  /** All calls so far take e^logShift times as long now, give or take so much (logarithm). */
+  /**
+   * All calls so far take e^logShift times as long now, give or take so much (logarithm): by how much that
+   * is off, it is for all of them.
+   */
   shift(logShift: number, doubt: number): void {
     this.#all = this.#all.map((window) => ({
       ...window,
       latencyMs: window.latencyMs * Math.exp(logShift),
-      relativeSd: Math.hypot(window.relativeSd, doubt),
+      sharedSd: Math.hypot(window.sharedSd ?? 0, doubt),
       isStale: true,
     }));
   }
