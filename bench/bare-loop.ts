@@ -34,7 +34,7 @@ export async function openBareLoop(
     const row = rows[0]?.[input]?.data as NumericData;
     const data = new arrays[datatype as NumericDatatype](row.length * batchSize);
     fill(data, [row], 0);
-    return { name, type: runtimeType(datatype), data, dims: [batchSize, ...dims] };
+    return { name, data, dims: [batchSize, ...dims] };
   });
   const workers = Array.from(
     { length: instances },
@@ -128,16 +128,4 @@ function nextMessage(worker: Worker): Promise<unknown> {
       resolve(message);
     });
   });
-}
-
-function runtimeType(datatype: string): string {
-  const names: Record<string, string> = {
-    FP32: 'float32',
-    UINT8: 'uint8',
-    INT32: 'int32',
-    INT64: 'int64',
-  };
-  const name = names[datatype];
-  if (name === undefined) throw new Error(`the bare loop has no input type ${datatype}`);
-  return name;
 }

@@ -14,12 +14,14 @@ const session = await InferenceSession.create(modelPath, {
     session: spinning ? { force_spinning_stop: '1' } : { intra_op: { allow_spinning: '0' } },
   },
 });
+const typeOf = (input) => session.inputMetadata.find(({ name }) => name === input).type;
 const tensors = Object.fromEntries(
-  feeds.map(({ name, type, data, dims }) => [name, new Tensor(type, data, dims)]),
+  feeds.map(({ name, data, dims }) => [name, new Tensor(typeOf(name), data, dims)]),
 );
 await session.run(tensors);
 
-const [{ name, type, data, dims }] = feeds;
+const [{ name, data, dims }] = feeds;
+const type = typeOf(name);
 const [outputName] = session.outputNames;
 
 async function loop(durationMs) {

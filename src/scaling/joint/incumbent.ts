@@ -7,11 +7,11 @@ import type { LatencyTarget } from './latency-target.ts';
 import type { Reachability } from './reachability.ts';
 import type { Reading, Readings } from './readings.ts';
 
-/** Another known point has to be this much better than the one in use, as a share, */
+/** Another known point has to be this much better than the one in use, as a share. */
 const clearlyBetter = 0.01;
-/** and by so many times what the speed wanders (logarithm), which hides differences of throughput, */
+/** By so many times what the speed wanders (logarithm), which hides it, throughput may be less than the best, */
 const hiddenShare = 0.2;
-/** but not of latency: with calls shorter by this (logarithm) so much less throughput will do. */
+/** where calls are shorter by this (logarithm). */
 const clearlyQuicker = 0.35;
 
 /** The best point known to hold the SLO. */

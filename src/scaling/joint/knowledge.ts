@@ -39,8 +39,7 @@ export class Knowledge {
    */
   learn(now: Reading): Lesson {
     const before = this.#readings.at(now.point);
-    const doubted = isOf(now.point, this.#doubted) ? this.#doubted : null;
-    this.#doubted = null;
+    const doubted = this.#takeDoubted(now.point);
     if (before === undefined) return this.#recall(now) ?? this.#record(now);
     const tailBefore = this.#readings.logTailAt(before);
     const shift = shiftBetween(before, now, tailBefore, this.#readings.wanderSd);
@@ -56,6 +55,13 @@ export class Knowledge {
       return { here: null, hasChanged: false };
     }
     return this.#recall(now) ?? this.#change(shift, before.isStale);
+  }
+
+  /** Doubt does not outlast the next reading, and does not carry over to another point. */
+  #takeDoubted(point: OperatingPoint): Reading | null {
+    const doubted = this.#doubted;
+    this.#doubted = null;
+    return doubted !== null && sameKnobs(doubted.point, point) ? doubted : null;
   }
 
   #record(reading: Reading, replaces = false): Lesson {
@@ -88,8 +94,4 @@ export class Knowledge {
     const here = recalled.record(now, before !== undefined && !isFull(before));
     return { here, hasChanged: true };
   }
-}
-
-function isOf(point: OperatingPoint, reading: Reading | null): boolean {
-  return reading !== null && sameKnobs(reading.point, point);
 }
