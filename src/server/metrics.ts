@@ -134,7 +134,7 @@ export class ServerMetrics {
       });
     };
     const rate = (counter: keyof Recent) => (model: { readonly name: string }) =>
-      this.#recentOf(model.name)[counter].total(this.#clock.nowMs()) / recentS;
+      this.#recentOf(model.name)[counter].perS(this.#clock.nowMs());
     ofModels('model_ready', '1 when the model can be used', (model) => (model.isReady ? 1 : 0));
     ofModels('batch_size', 'Batch size of the operating point', ({ deployment }) => {
       return deployment.point?.batchSize;
@@ -150,10 +150,14 @@ export class ServerMetrics {
     ofModels('slo_percentile_ratio', 'Percentile of the SLO', ({ deployment }) => {
       return deployment.slo.percentile;
     });
-    ofModels('throughput_rows_per_second', `Rows answered, over ${recentS} s`, rate('rows'));
+    ofModels(
+      'throughput_rows_per_second',
+      `Rows answered, over ${recentS} s or since the model came`,
+      rate('rows'),
+    );
     ofModels(
       'goodput_rows_per_second',
-      `Rows answered within the SLO, over ${recentS} s`,
+      `Rows answered within the SLO, over ${recentS} s or since the model came`,
       rate('rowsWithinSlo'),
     );
     ofModels(
@@ -184,6 +188,7 @@ export class ServerMetrics {
         const nowMs = this.#clock.nowMs();
         let rows = 0;
         for (const recent of this.#recent.values()) rows += recent.rows.total(nowMs);
+        // Of the server, not of a model that came later: energy is counted from then on.
         const coveredS = Math.min(recentS, (nowMs - this.#startedMs) / 1000);
         return coveredS > 0 ? rows / coveredS : 0;
       },
@@ -198,7 +203,8 @@ export class ServerMetrics {
   #recentOf(model: string): Recent {
     let recent = this.#recent.get(model);
     if (recent === undefined) {
-      const counter = () => new RollingCounter(recentS);
+      const startedMs = this.#clock.nowMs();
+      const counter = () => new RollingCounter(recentS, startedMs);
       recent = {
         rows: counter(),
         rowsWithinSlo: counter(),

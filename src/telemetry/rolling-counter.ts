@@ -3,9 +3,14 @@ export class RollingCounter {
   readonly #slots: Float64Array;
   /** Second that a slot was last used in. */
   readonly #seconds: Float64Array;
+  readonly #startedMs: number;
 
-  /** @param windowS how far back `total` looks, in whole seconds from 1 */
-  constructor(windowS: number) {
+  /**
+   * @param windowS how far back `total` looks, in whole seconds from 1
+   * @param startedMs since when it counts: a rate over less time than the window is one over that time
+   */
+  constructor(windowS: number, startedMs: number) {
+    this.#startedMs = startedMs;
     this.#slots = new Float64Array(windowS);
     this.#seconds = new Float64Array(windowS).fill(Number.NEGATIVE_INFINITY);
   }
@@ -28,5 +33,16 @@ export class RollingCounter {
       if ((this.#seconds[slot] as number) > oldest) total += amount;
     }
     return total;
+  }
+
+  /**
+   * The same for each second of it, or of the time since it started where that is less. In the very
+   * first second what was counted is not yet scaled up to one.
+   */
+  perS(nowMs: number): number {
+    const currentS = (nowMs % 1000) / 1000;
+    const sinceStartS = (nowMs - this.#startedMs) / 1000;
+    const coveredS = Math.min(sinceStartS, this.#slots.length - 1 + currentS);
+    return this.total(nowMs) / Math.max(1, coveredS);
   }
 }
