@@ -3,7 +3,7 @@ import { RollingCounter } from './rolling-counter.ts';
 
 describe('RollingCounter', () => {
   it('forgets what is older than its window', () => {
-    const counter = new RollingCounter(3, 0);
+    const counter = new RollingCounter(3);
     expect(counter.total(0)).toBe(0);
     counter.add(1, 500);
     counter.add(2, 900);

@@ -7,9 +7,10 @@ export class RollingCounter {
 
   /**
    * @param windowS how far back `total` looks, in whole seconds from 1
-   * @param startedMs since when it counts: a rate over less time than the window is one over that time
+   * @param startedMs since when it counts: a rate over less time than the window is one over that time.
+   *   Default: for longer than the window
    */
-  constructor(windowS: number, startedMs: number) {
+  constructor(windowS: number, startedMs = Number.NEGATIVE_INFINITY) {
     this.#startedMs = startedMs;
     this.#slots = new Float64Array(windowS);
     this.#seconds = new Float64Array(windowS).fill(Number.NEGATIVE_INFINITY);
