@@ -1,57 +1,18 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ocrModel } from '../examples/ocr-models.ts';
 import { samplePhotos } from '../examples/photos.ts';
 import { readGraph } from '../src/zoo/onnx/read.ts';
 import { safetensorsOf } from '../src/zoo/weight-files/testing/write-safetensors.ts';
+import { run, start, startWith } from './built-cli.ts';
+import type { Ended } from './built-cli.ts';
 
-const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const classifier = ocrModel('classifier');
 const detector = ocrModel('detector');
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-interface Started {
-  readonly child: ChildProcess;
-  readonly ended: Promise<Ended>;
-}
-
-function start(...args: string[]): Started {
-  return startWith({}, ...args);
-}
-
-function startWith(environment: NodeJS.ProcessEnv, ...args: string[]): Started {
-  const child = spawn(process.execPath, [cli, ...args], {
-    env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const ended = new Promise<Ended>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => {
-      resolve({ code, stdout, stderr });
-    });
-  });
-  return { child, ended };
-}
-
-function run(...args: string[]): Promise<Ended> {
-  return start(...args).ended;
-}
 
 let folder: string;
 

@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import type { DnnScalerError } from '../errors.ts';
+import { toDnnScalerError } from '../errors.ts';
 import type { RunResult } from '../serving/run-result.ts';
 import { formatSlo } from '../slo.ts';
 import type { ModelCliOptions, ObjectiveCliOptions, OutputCliOptions } from './options.ts';
@@ -11,13 +13,14 @@ import {
   scalerHelp,
   sloFrom,
 } from './options.ts';
+import { requireWritable } from './output-file.ts';
 import type { PowerCliOptions } from './power-options.ts';
 import { addPowerOptions } from './power-options.ts';
 import { figureOfRuns } from '../experiments/report/surface-figure.ts';
 import { parsePlotFile, writePlot } from './plot.ts';
 import { compareTable, describeInput } from './result-text.ts';
 import { outcomeOf } from './open-model.ts';
-import { runScaler } from './run-scaler.ts';
+import { runScaler, scalerFor } from './run-scaler.ts';
 import { splitScalers } from './scaler-list.ts';
 import { writeTimeSeries } from './time-series.ts';
 import { withMeteredModel } from './with-model.ts';
@@ -25,7 +28,7 @@ import { withMeteredModel } from './with-model.ts';
 type CompareCliOptions = ModelCliOptions &
   ObjectiveCliOptions &
   PowerCliOptions &
-  OutputCliOptions & { readonly scalers: readonly string[]; readonly plot?: string };
+  OutputCliOptions & { readonly scalers?: readonly string[]; readonly plot?: string };
 
 /** `dnnscaler compare`: several scalers on one model, one after the other. */
 export function compareCommand(): Command {
@@ -34,9 +37,8 @@ export function compareCommand(): Command {
     .argument('<model>', 'an ONNX file, or zoo:NAME')
     .option(
       '--scalers <list>',
-      `the scalers, separated by semicolons or spaces; ${scalerHelp}`,
+      `the scalers, separated by semicolons or spaces (default: "auto dnnscaler clipper fixed:1,1", with the smallest batch that the model takes); ${scalerHelp}`,
       splitScalers,
-      splitScalers('auto dnnscaler clipper fixed:1,1'),
     );
   addObjectiveOptions(command, '30s');
   addPowerOptions(command);
@@ -65,30 +67,51 @@ Examples:
 
 async function compare(model: string, options: CompareCliOptions): Promise<void> {
   const slo = sloFrom(options);
+  await requireWritable({ '--csv': options.csv, '--plot': options.plot });
   const quiet = options.quiet === true;
-  const { name, results, input, accuracy } = await withMeteredModel(
+  const { name, results, failure, input, accuracy } = await withMeteredModel(
     model,
     options,
     quiet,
     async (opened, interrupts, power) => {
+      const { objective, duration: durationMs } = options;
+      const smallest = opened.engine.limits.minBatchSize;
+      const scalers = options.scalers ?? ['auto', 'dnnscaler', 'clipper', `fixed:${smallest},1`];
+      // All of them are looked at before the first one takes its time.
+      for (const scaler of scalers) await scalerFor(opened, scaler, objective);
       const finished: RunResult[] = [];
-      for (const scaler of options.scalers) {
+      let thrown: DnnScalerError | undefined;
+      for (const scaler of scalers) {
         if (interrupts.pending) break;
-        finished.push(
-          await runScaler(opened, {
-            scaler,
-            slo,
-            durationMs: options.duration,
-            interrupts,
-            quiet,
-            objective: options.objective,
-            power,
-          }),
-        );
+        const running = { scaler, slo, durationMs, interrupts, quiet, objective, power };
+        try {
+          finished.push(await runScaler(opened, running));
+        } catch (error) {
+          if (finished.length === 0) throw error;
+          thrown = toDnnScalerError(error);
+          break;
+        }
       }
-      return { name: opened.name, results: finished, ...outcomeOf(opened) };
+      return { name: opened.name, results: finished, failure: thrown, ...outcomeOf(opened) };
     },
   );
+  if (options.json === true) {
+    process.stdout.write(
+      `${JSON.stringify({ model: name, slo, runs: results, input, accuracy }, null, 2)}\n`,
+    );
+  } else {
+    const notes = new Set(results.flatMap((result) => result.notes));
+    process.stdout.write(
+      `${[
+        `${name} on ${results[0]?.engine ?? ''}, ${formatSlo(slo)}; ratios to the first line`,
+        '',
+        compareTable(results),
+        ...[...notes].map((note) => `note: ${note}`),
+        ...describeInput(input, accuracy),
+      ].join('\n')}\n`,
+    );
+  }
+  // After the figures: a disk that is full, or a run that failed, must not cost those of the others.
   if (options.csv !== undefined) await writeTimeSeries(options.csv, results);
   if (options.plot !== undefined) {
     await writePlot(options.plot, {
@@ -97,20 +120,5 @@ async function compare(model: string, options: CompareCliOptions): Promise<void>
       figure: figureOfRuns(results),
     });
   }
-  if (options.json === true) {
-    process.stdout.write(
-      `${JSON.stringify({ model: name, slo, runs: results, input, accuracy }, null, 2)}\n`,
-    );
-    return;
-  }
-  const notes = new Set(results.flatMap((result) => result.notes));
-  process.stdout.write(
-    `${[
-      `${name} on ${results[0]?.engine ?? ''}, ${formatSlo(slo)}; ratios to the first line`,
-      '',
-      compareTable(results),
-      ...[...notes].map((note) => `note: ${note}`),
-      ...describeInput(input, accuracy),
-    ].join('\n')}\n`,
-  );
+  if (failure !== undefined) throw failure;
 }

@@ -6,6 +6,7 @@ export const verdictExitCodes: Readonly<Record<Verdict, number>> = {
   held: 0,
   'not-held': 1,
   infeasible: 3,
+  undecided: 1,
 };
 
 /** Exit status by error: 2 where the user's input has to change, 1 for the rest. */

@@ -1,7 +1,6 @@
-import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { systemClock } from '../clock.ts';
-import { DnnScalerError, invalidArgument, toDnnScalerError } from '../errors.ts';
+import { DnnScalerError, invalidArgument } from '../errors.ts';
 import { imageRequests } from '../experiments/load/image-requests.ts';
 import { inferTarget } from '../experiments/load/infer-target.ts';
 import type { LoadRequests } from '../experiments/load/load-requests.ts';
@@ -21,6 +20,7 @@ import { addLoadOptions, choosePattern } from './load-options.ts';
 import { summarizeLoadText } from './load-text.ts';
 import { loadView } from './load-view.ts';
 import { sloFrom } from './options.ts';
+import { requireWritable, writeOutput } from './output-file.ts';
 
 /** `dnnscaler load`: requests to any server of the Open Inference Protocol, and what they met. */
 export function loadCommand(): Command {
@@ -58,6 +58,7 @@ interface FinishedLoad {
 }
 
 async function load(url: string, options: LoadCliOptions, command: Command): Promise<void> {
+  await requireWritable({ '--csv': options.csv, '--report': options.report });
   const hasDuration = command.getOptionValueSource('duration') !== 'default';
   const interrupts = new Interrupts();
   let finished: FinishedLoad;
@@ -68,7 +69,7 @@ async function load(url: string, options: LoadCliOptions, command: Command): Pro
   }
   const { title, result, settings } = finished;
   const { model } = options;
-  // Before the files: a path that cannot be written must not cost the figures.
+  // Before the files: a disk that is full must not cost the figures.
   if (options.json === true) {
     const settingsByName = Object.fromEntries(settings);
     const report = { url, model, settings: settingsByName, ...result };
@@ -186,15 +187,4 @@ async function makeRequests(
     throw invalidArgument('--batch-size', 'must be 1 with images, each its own request', batchSize);
   }
   return imageRequests(input, seed);
-}
-
-async function writeOutput(option: string, file: string, text: string): Promise<void> {
-  try {
-    await writeFile(file, text);
-  } catch (error) {
-    const { message } = toDnnScalerError(error);
-    throw new DnnScalerError('invalid-argument', `${option} cannot be written: ${message}`, {
-      cause: error,
-    });
-  }
 }

@@ -1,7 +1,6 @@
-import { writeFile } from 'node:fs/promises';
 import { InvalidArgumentError } from 'commander';
-import { DnnScalerError } from '../errors.ts';
 import type { SurfacePage } from '../experiments/report/surface-page.ts';
+import { writeOutput } from './output-file.ts';
 
 export function parsePlotFile(text: string): string {
   if (!/\.(html|svg)$/i.test(text)) {
@@ -15,12 +14,5 @@ export async function writePlot(file: string, page: SurfacePage): Promise<void> 
   // What draws is loaded only when something is drawn.
   const { surfacePage, surfacePicture } = await import('../experiments/report/surface-page.ts');
   const text = /\.svg$/i.test(file) ? surfacePicture(page) : surfacePage(page);
-  try {
-    await writeFile(file, text);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new DnnScalerError('invalid-argument', `the plot cannot be written: ${why}`, {
-      cause: error,
-    });
-  }
+  await writeOutput('--plot', file, text);
 }

@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-import { DnnScalerError } from '../errors.ts';
 import { estimateCurve } from '../estimation/index.ts';
 import { ChartPainter } from '../experiments/report/svg.ts';
 import { probedInstances } from '../scaling/multi-tenancy.ts';
@@ -7,6 +5,7 @@ import { formatMs } from '../units.ts';
 import type { MeasureOptions } from './measure-points.ts';
 import { measurePoints } from './measure-points.ts';
 import type { OpenedModel } from './open-model.ts';
+import { writeOutput } from './output-file.ts';
 import { knownNetworks } from './profiles.ts';
 import { renderTable } from './text-table.ts';
 
@@ -124,15 +123,6 @@ export async function writeCurvePlot(
     { width: 720, height: 420 },
     'measured and estimated latency by instances',
   ).text;
-  try {
-    await writeFile(
-      file,
-      svg.replace(/^<svg /, '<svg xmlns="http://www.w3.org/2000/svg" width="720" height="420" '),
-    );
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new DnnScalerError('invalid-argument', `--plot cannot be written: ${why}`, {
-      cause: error,
-    });
-  }
+  const head = '<svg xmlns="http://www.w3.org/2000/svg" width="720" height="420" ';
+  await writeOutput('--plot', file, svg.replace(/^<svg /, head));
 }

@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-import { DnnScalerError } from '../errors.ts';
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
 import type { SurfacePoint } from '../simulator/surface.ts';
 import { Surface } from '../simulator/surface.ts';
@@ -7,6 +5,7 @@ import { writeSurfaces } from '../simulator/surface-csv.ts';
 import type { MeasureOptions } from './measure-points.ts';
 import { measurePoints } from './measure-points.ts';
 import type { OpenedModel } from './open-model.ts';
+import { writeOutput } from './output-file.ts';
 
 /** Measures batch sizes in powers of two (and the largest) by every count of instances. */
 export async function measureSurface(
@@ -28,15 +27,7 @@ export async function writeSurface(
   network: string,
   points: readonly SurfacePoint[],
 ): Promise<void> {
-  try {
-    await writeFile(file, writeSurfaces([new Surface(network, points)]));
-  } catch (error) {
-    if (error instanceof DnnScalerError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new DnnScalerError('invalid-argument', `--surface cannot be written: ${why}`, {
-      cause: error,
-    });
-  }
+  await writeOutput('--surface', file, writeSurfaces([new Surface(network, points)]));
 }
 
 function gridOf({ minBatchSize, maxBatchSize, maxInstances }: KnobLimits): OperatingPoint[] {

@@ -2,11 +2,13 @@ import { Command } from 'commander';
 import { formatPoint } from '../operating-point.ts';
 import { Profiler, describeProfile } from '../scaling/profiler.ts';
 import type { ProfileReport } from '../scaling/scaler.ts';
+import type { SurfacePoint } from '../simulator/surface.ts';
 import { formatMs, formatPerS, parseDurationMs } from '../units.ts';
 import { measurePoints } from './measure-points.ts';
 import type { OpenedModel } from './open-model.ts';
 import type { ModelCliOptions, OutputCliOptions } from './options.ts';
 import { addEngineOptions, addInputOption, durationParser } from './options.ts';
+import { requireWritable } from './output-file.ts';
 import type { CurveReport } from './profile-estimate.ts';
 import { describeCurve, measureCurve, writeCurvePlot } from './profile-estimate.ts';
 import { measureSurface, writeSurface } from './profile-surface.ts';
@@ -62,12 +64,14 @@ interface ProfileOutput {
   readonly engine: string;
   readonly profile: ProfileReport;
   readonly curve: CurveReport | null;
-  /** Points written with --surface. */
-  readonly surfacePoints: number;
+  /** Measured for --surface. */
+  readonly points: readonly SurfacePoint[];
   readonly notes: readonly string[];
 }
 
 async function profile(model: string, options: ProfileCliOptions): Promise<void> {
+  const { plot, surface } = options;
+  await requireWritable({ '--plot': plot, '--surface': surface });
   const quiet = options.quiet === true;
   const output = await withModel(model, options, quiet, async (opened, interrupts) => {
     const measuring = { pointMs: options.pointTime, interrupts, quiet };
@@ -78,12 +82,7 @@ async function profile(model: string, options: ProfileCliOptions): Promise<void>
     }
     const curve = options.estimate === true ? await measureCurve(opened, measuring) : null;
     await keep(opened, profiler, curve);
-    let surfacePoints = 0;
-    if (options.surface !== undefined) {
-      const surface = await measureSurface(opened, measuring);
-      surfacePoints = surface.length;
-      await writeSurface(options.surface, opened.name, surface);
-    }
+    const points = surface === undefined ? [] : await measureSurface(opened, measuring);
     const { notes } = engine.limits;
     const report = profiler.report();
     return {
@@ -91,19 +90,21 @@ async function profile(model: string, options: ProfileCliOptions): Promise<void>
       engine: engine.name,
       profile: report,
       curve,
-      surfacePoints,
+      points,
       notes,
     };
   });
-  if (output.curve !== null && options.plot !== undefined) {
-    await writeCurvePlot(options.plot, output.model, output.curve);
-  }
   if (options.json === true) {
-    const { profile: report, curve, ...rest } = output;
-    process.stdout.write(`${JSON.stringify({ ...rest, ...report, curve }, null, 2)}\n`);
+    const { profile: report, points, ...rest } = output;
+    const json = { ...rest, surfacePoints: points.length, ...report };
+    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
   } else {
     process.stdout.write(`${describe(output, options)}\n`);
   }
+  if (output.curve !== null && plot !== undefined) {
+    await writeCurvePlot(plot, output.model, output.curve);
+  }
+  if (surface !== undefined) await writeSurface(surface, output.model, output.points);
 }
 
 /** What was measured becomes part of the library for the networks to come. */
@@ -146,8 +147,8 @@ function describe(output: ProfileOutput, { plot, surface }: ProfileCliOptions): 
     '',
     describeProfile(output.profile),
     ...(output.curve === null ? [] : ['', describeCurve(output.curve)]),
-    ...(output.curve === null || plot === undefined ? [] : [`plot written to ${plot}`]),
-    ...(surface === undefined ? [] : [`${output.surfacePoints} points written to ${surface}`]),
+    ...(output.curve === null || plot === undefined ? [] : [`plot: ${plot}`]),
+    ...(surface === undefined ? [] : [`surface of ${output.points.length} points: ${surface}`]),
     ...output.notes.map((note) => `note: ${note}`),
   ].join('\n');
 }

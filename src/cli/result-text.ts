@@ -11,6 +11,7 @@ const verdictWords: Readonly<Record<RunResult['verdict'], string>> = {
   held: 'held',
   'not-held': 'NOT HELD',
   infeasible: 'INFEASIBLE',
+  undecided: 'UNDECIDED',
 };
 
 /** The summary of one run, for people. */
@@ -30,7 +31,7 @@ export function summarize(model: string, result: RunResult): string {
     `  within SLO   ${formatShare(result.sloAttainment)} of requests; ${percentile} ${formatMs(result.controlledMs)}`,
     `  requests     ${result.requests.answered} answered, ${result.requests.failed} failed`,
   ];
-  if (!result.steady) {
+  if (!result.steady && result.verdict !== 'undecided') {
     lines.push(
       '  note         the operating point was still changing: figures are of the last half',
     );

@@ -1,6 +1,7 @@
 import { systemClock } from '../clock.ts';
 import { createScaler } from '../scaling/create-scaler.ts';
 import type { Objective } from '../scaling/objective.ts';
+import type { Scaler } from '../scaling/scaler.ts';
 import type { RunResult } from '../serving/run-result.ts';
 import { Trial } from '../serving/trial.ts';
 import type { Slo } from '../slo.ts';
@@ -24,15 +25,28 @@ export interface RunScalerOptions {
   readonly power?: Power;
 }
 
+/**
+ * Makes a scaler for an open model.
+ *
+ * @throws DnnScalerError `invalid-argument` for one that does not exist, or does not fit the model
+ */
+export async function scalerFor(
+  model: OpenedModel,
+  name: string,
+  objective?: Objective,
+): Promise<Scaler> {
+  return createScaler(name, {
+    limits: model.engine.limits,
+    estimate: await estimatorOn(model),
+    ...(objective && { objective }),
+  });
+}
+
 /** Runs one scaler on an open model, showing progress on standard error; Ctrl-C ends it early. */
 export async function runScaler(model: OpenedModel, options: RunScalerOptions): Promise<RunResult> {
   const { slo, durationMs, objective, power } = options;
   const { engine, source } = model;
-  const scaler = createScaler(options.scaler, {
-    limits: engine.limits,
-    estimate: await estimatorOn(model),
-    ...(objective && { objective }),
-  });
+  const scaler = await scalerFor(model, options.scaler, objective);
   const view = progressView({
     model: model.name,
     durationMs,

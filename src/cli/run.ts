@@ -10,6 +10,7 @@ import {
   scalerHelp,
   sloFrom,
 } from './options.ts';
+import { requireWritable } from './output-file.ts';
 import type { PowerCliOptions } from './power-options.ts';
 import { addPowerOptions } from './power-options.ts';
 import { describeInput, summarize } from './result-text.ts';
@@ -52,6 +53,7 @@ Examples:
 
 async function run(model: string, options: RunCliOptions): Promise<void> {
   const slo = sloFrom(options);
+  await requireWritable({ '--csv': options.csv });
   const quiet = options.quiet === true;
   const { name, result, input, accuracy } = await withMeteredModel(
     model,
@@ -71,7 +73,6 @@ async function run(model: string, options: RunCliOptions): Promise<void> {
       ...outcomeOf(opened),
     }),
   );
-  if (options.csv !== undefined) await writeTimeSeries(options.csv, [result]);
   if (options.json === true) {
     process.stdout.write(
       `${JSON.stringify({ model: name, ...result, input, accuracy }, null, 2)}\n`,
@@ -81,5 +82,7 @@ async function run(model: string, options: RunCliOptions): Promise<void> {
       `${[summarize(name, result), ...describeInput(input, accuracy)].join('\n')}\n`,
     );
   }
+  // After the figures: a disk that is full must not cost them.
+  if (options.csv !== undefined) await writeTimeSeries(options.csv, [result]);
   process.exitCode = verdictExitCodes[result.verdict];
 }

@@ -19,6 +19,7 @@ import { addObjectiveOptions, parseSeed, scalerHelp, sloFrom } from './options.t
 import type { PowerCliOptions } from './power-options.ts';
 import { addObjectiveOption, noMeter } from './power-options.ts';
 import { figureOfSurface } from '../experiments/report/surface-figure.ts';
+import { requireWritable } from './output-file.ts';
 import { parsePlotFile, writePlot } from './plot.ts';
 import { readSurface } from './read-surface.ts';
 import { summarize } from './result-text.ts';
@@ -74,11 +75,18 @@ Examples:
 
 async function run(file: string, options: SimulateCliOptions): Promise<void> {
   const slo = sloFrom(options);
+  await requireWritable({ '--csv': options.csv, '--plot': options.plot });
   const surface = await readSurface(file, options.network);
   const result = await simulateOn(surface, slo, options);
   const finalSlo = makeSlo(options.sloStep?.value ?? slo.limitMs, slo.percentile);
   const { objective, noise: noiseSigma } = options;
   const oracle = findOracle(surface, finalSlo, { noiseSigma, objective });
+  const report = { network: surface.network, seed: options.seed, ...result, oracle };
+  process.stdout.write(
+    options.json === true
+      ? `${JSON.stringify(report, null, 2)}\n`
+      : `${describe(surface.network, result, oracle)}\n`,
+  );
   if (options.csv !== undefined) await writeTimeSeries(options.csv, [result]);
   if (options.plot !== undefined) {
     await writePlot(options.plot, {
@@ -87,12 +95,6 @@ async function run(file: string, options: SimulateCliOptions): Promise<void> {
       figure: figureOfSurface(surface, finalSlo, options.noise, [result]),
     });
   }
-  const report = { network: surface.network, seed: options.seed, ...result, oracle };
-  process.stdout.write(
-    options.json === true
-      ? `${JSON.stringify(report, null, 2)}\n`
-      : `${describe(surface.network, result, oracle)}\n`,
-  );
   process.exitCode = verdictExitCodes[result.verdict];
 }
 

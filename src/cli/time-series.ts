@@ -1,7 +1,6 @@
-import { writeFile } from 'node:fs/promises';
 import { writeCsv } from '../csv.ts';
-import { DnnScalerError } from '../errors.ts';
 import type { RunResult } from '../serving/run-result.ts';
+import { writeOutput } from './output-file.ts';
 
 const header = [
   'scaler',
@@ -42,12 +41,5 @@ export async function writeTimeSeries(file: string, results: readonly RunResult[
       window.reason,
     ]),
   );
-  try {
-    await writeFile(file, writeCsv([header, ...rows]));
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new DnnScalerError('invalid-argument', `--csv cannot be written: ${why}`, {
-      cause: error,
-    });
-  }
+  await writeOutput('--csv', file, writeCsv([header, ...rows]));
 }

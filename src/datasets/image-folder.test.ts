@@ -43,13 +43,13 @@ describe('listImages', () => {
     expect(await listed()).toEqual(['a.jpg']);
   });
 
-  it('follows links, each folder once, and ignores those that lead nowhere', async () => {
+  it('follows links, each folder once, and counts an image that leads nowhere', async () => {
     await put('real/a.jpg');
     await symlink(join(folder, 'real/a.jpg'), join(folder, 'linked.jpg'));
     await symlink(join(folder, 'nowhere.jpg'), join(folder, 'broken.jpg'));
     await symlink(folder, join(folder, 'real/loop'));
     await symlink(join(folder, 'real'), join(folder, 'same'));
-    expect(await listed()).toEqual(['linked.jpg', 'real/a.jpg']);
+    expect(await listed()).toEqual(['broken.jpg', 'linked.jpg', 'real/a.jpg']);
   });
 
   it('refuses a folder that does not exist', async () => {

@@ -106,7 +106,8 @@ async function kindOfLink(path: string): Promise<Kind> {
   try {
     return kindOf(await stat(path));
   } catch {
-    return 'neither'; // a link that leads nowhere
+    // It leads nowhere. One with the name of an image will turn out to be none, and be counted.
+    return 'file';
   }
 }
 

@@ -1,4 +1,5 @@
 import { percentileName } from '../slo.ts';
+import { samplesFor } from '../telemetry/quantile.ts';
 import { formatMs } from '../units.ts';
 import type { Observation } from './scaler.ts';
 
@@ -24,15 +25,20 @@ export function standingOf(observation: Observation): Standing {
   return latencyMs >= bandShare * observation.slo.limitMs ? 'within' : 'under';
 }
 
-/** The standing in words: `p95 61.0 ms over the 50.0 ms SLO`. */
+/**
+ * The standing in words: `p95 61.0 ms over the 50.0 ms SLO`. Calls too few to claim the percentile are
+ * said; so many over the limit tell that it is broken all the same.
+ */
 export function describeStanding(observation: Observation): string {
   const { slo } = observation;
   if (observation.rows === 0) return `nothing answered, ${observation.errors} errors`;
   const latency = `${percentileName(slo.percentile)} ${formatMs(controlledLatencyMs(observation))}`;
   const limit = `${formatMs(slo.limitMs)} SLO`;
   switch (standingOf(observation)) {
-    case 'over':
-      return `${latency} over the ${limit}`;
+    case 'over': {
+      const isClaim = observation.calls >= samplesFor(slo.percentile);
+      return `${latency} over the ${limit}${isClaim ? '' : `, by ${observation.calls} calls`}`;
+    }
     case 'within':
       return `${latency} within ${bandShare * 100}-100% of the ${limit}`;
     case 'under':

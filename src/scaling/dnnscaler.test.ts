@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { KnobLimits } from '../operating-point.ts';
+import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
 import { paperLimits } from '../operating-point.ts';
 import { makeSlo } from '../slo.ts';
 import { DnnScaler } from './dnnscaler.ts';
@@ -37,6 +37,26 @@ describe('DnnScaler', () => {
     expect(rehearsal.steps[2]?.decision.reason).toMatch(
       /^Batching: TI_B \+1722% against TI_MT \+0% over 48\.8\/s .*: start at batch 80 x 1 instance$/,
     );
+  });
+
+  it('asks once more for a probe that was not reached, and gives a verdict by what was', () => {
+    let misses = 0;
+    const law = timeSlicedLaw(10, 24);
+    const play = (most: number): DnnScaler => {
+      misses = 0;
+      const scaler = new DnnScaler(paperLimits, timeSlicingEstimate);
+      const reach = ({ batchSize, instances }: OperatingPoint): OperatingPoint => {
+        const isMiss = instances > 1 && misses < most;
+        if (isMiss) misses += 1;
+        return { batchSize, instances: isMiss ? 1 : instances };
+      };
+      new Rehearsal(scaler, { law, slo: makeSlo(60), reach }).play(5);
+      return scaler;
+    };
+    expect(play(1).profile?.tiMultiTenancyPercent).toBeGreaterThan(200);
+    expect(play(1).approach).toBe('multi-tenancy');
+    expect(play(2).profile?.probes[2]?.point).toEqual({ batchSize: 1, instances: 1 });
+    expect(play(2).profile?.tiMultiTenancyPercent).toBe(0);
   });
 
   it.each([

@@ -19,6 +19,8 @@ export class DnnScaler implements Scaler {
   readonly #valuation: Valuation;
   readonly #profiler: Profiler;
   #profile: ProfileReport | null = null;
+  /** The probe that was asked for, and did not get there at first. */
+  #missed: OperatingPoint | undefined;
   #chosen: Scaler | null = null;
 
   constructor(
@@ -50,6 +52,13 @@ export class DnnScaler implements Scaler {
 
   decide(observation: Observation): Decision {
     if (this.#chosen !== null) return this.#chosen.decide(observation);
+    const asked = this.#profiler.next() as OperatingPoint;
+    if (!sameKnobs(observation.point, asked) && this.#missed !== asked) {
+      // An instance may have died on the way: no verdict by what was never tried.
+      this.#missed = asked;
+      const reason = `reached ${formatPoint(observation.point)} only: probe ${formatPoint(asked)} again`;
+      return { point: asked, kind: 'probe', reason };
+    }
     this.#profiler.record(observation);
     const next = this.#profiler.next();
     if (next !== undefined) {

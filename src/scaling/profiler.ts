@@ -16,8 +16,8 @@ const probedBatchSize = 32;
  *     TI_B  = (throughput(32,1) / throughput(1,1) - 1) x 100
  *     TI_MT = (throughput(1,8)  / throughput(1,1) - 1) x 100      (arXiv 2308.13803)
  *
- * A knob that the engine does not have has an improvement of 0, as has any where the base answered
- * nothing. Where rows per joule count, it is their improvement that chooses the knob.
+ * A knob that the engine does not have, or did not reach, has an improvement of 0, as has any where the
+ * base answered nothing. Where rows per joule count, it is their improvement that chooses the knob.
  */
 export class Profiler {
   /** The points to measure, in order. */

@@ -17,6 +17,8 @@ export interface WindowReport {
   readonly point: OperatingPoint;
   readonly sample: WindowSample;
   readonly slo: Slo;
+  /** What it was for, see `Scaler`: a `throughput` window claims no percentile. */
+  readonly wanted: Scaler['wants'];
   readonly decision: Decision;
 }
 
@@ -249,10 +251,13 @@ export class Deployment<Row = unknown, Reply = unknown> {
 
   #decideIfDue(nowMs: number): void {
     const measurement = this.#measurement as Measurement;
-    if (!measurement.isComplete(nowMs, this.#slo, this.#scaler.wants)) return;
+    const wanted = this.#scaler.wants;
+    if (!measurement.isComplete(nowMs, this.#slo, wanted)) return;
     const sample = measurement.close(nowMs, this.#slo);
     const decision = this.#scaler.decide(measurement.observe(this.#slo));
-    this.#listener.onWindow?.({ point: measurement.point, sample, slo: this.#slo, decision });
+    this.#listener.onWindow?.({
+      ...{ point: measurement.point, sample, slo: this.#slo, wanted, decision },
+    });
     // The listener may have begun to drain.
     if (!this.#isServing() || !asksForChange(decision.point, measurement.point)) return;
     this.#phase = 'changing';

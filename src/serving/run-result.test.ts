@@ -23,6 +23,7 @@ function window(parts: Parts = {}): WindowReport {
   return {
     point,
     slo: makeSlo(limitMs),
+    wanted: 'percentile' as const,
     decision: {
       point: next,
       kind: next === point ? 'hold' : 'move',
@@ -126,11 +127,11 @@ describe('steadyFigures', () => {
     expect(steadyFigures(reports, makeSlo(100), one).verdict).toBe('held');
   });
 
-  it('of no window are at the last point, unknown, and not held', () => {
+  it('of no window are at the last point, unknown, and decide nothing', () => {
     const figures = steadyFigures([], slo, { batchSize: 4, instances: 2 });
     expect(figures.operatingPoint).toEqual({ batchSize: 4, instances: 2 });
     expect(figures.throughputPerS).toBeNaN();
-    expect(figures).toMatchObject({ verdict: 'not-held', steady: false, steadyMs: 0 });
+    expect(figures).toMatchObject({ verdict: 'undecided', steady: false, steadyMs: 0 });
   });
 
   it('of windows without an answer are 0, not unknown', () => {

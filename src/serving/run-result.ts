@@ -14,6 +14,10 @@ export interface RunWindow {
   readonly durationMs: number;
   readonly point: OperatingPoint;
   readonly throughputPerS: number;
+  /**
+   * Percentiles of the requests. Of too few `calls` to claim one it is the slowest of them: in windows
+   * that only measure throughput, or that end early as the SLO is broken beyond doubt.
+   */
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
@@ -34,8 +38,9 @@ export interface RunWindow {
  * - `held`: the SLO was held in steady state.
  * - `not-held`: it was not, though a lower operating point was left to go to.
  * - `infeasible`: it was not, at the lowest operating point there is.
+ * - `undecided`: the run ended before anything was measured that speaks of steady state.
  */
-export type Verdict = 'held' | 'not-held' | 'infeasible';
+export type Verdict = 'held' | 'not-held' | 'infeasible' | 'undecided';
 
 /** Power in steady state. */
 export interface PowerFigures {
@@ -49,6 +54,7 @@ export interface PowerFigures {
 /**
  * What a run found. Figures speak of steady state: from the last change of the point on. Where the point
  * went on changing they speak of the last half, and the operating point is where most of that was spent.
+ * A profiler's windows never count; where there are no others, figures are NaN.
  */
 export interface RunResult {
   readonly engine: string;
@@ -129,7 +135,7 @@ export interface SteadyFigures {
 }
 
 /**
- * Reduces the windows of a run to its steady-state figures; all NaN without a window.
+ * Reduces the windows of a run to its steady-state figures; all NaN without a window in that.
  *
  * @param slo in force at the end, against which the verdict is given
  * @param meter that measured power, by name
@@ -171,11 +177,17 @@ export function steadyFigures(
     latencyMs: { p50: latency.p50Ms, p95: latency.p95Ms, p99: latency.p99Ms },
     controlledMs: latency.atPercentileMs,
     sloAttainment,
-    verdict: sloAttainment >= slo.percentile ? 'held' : wasInfeasible ? 'infeasible' : 'not-held',
+    verdict: verdictOf(sloAttainment, slo, wasInfeasible),
     steady: stretch.settled,
     decisionsToSteady: stretch.changesBefore,
     steadyMs,
   };
+}
+
+function verdictOf(sloAttainment: number, slo: Slo, wasInfeasible: boolean): Verdict {
+  if (Number.isNaN(sloAttainment)) return 'undecided';
+  if (sloAttainment >= slo.percentile) return 'held';
+  return wasInfeasible ? 'infeasible' : 'not-held';
 }
 
 /** Where most of the measured time was spent; of a run that settled that is where it did. */

@@ -5,13 +5,18 @@ import type { WindowReport } from './deployment.ts';
 import { steadyStretch } from './steady-state.ts';
 
 /** Windows at these batch sizes, one after the other; the last decision holds. */
-function reportsAt(batchSizes: readonly number[], durationsMs: readonly number[] = []) {
+function reportsAt(
+  batchSizes: readonly number[],
+  durationsMs: readonly number[] = [],
+  profilerWindows = 0,
+) {
   return batchSizes.map((batchSize, i): WindowReport => {
     const next = batchSizes[i + 1] ?? batchSize;
     const kind = next === batchSize ? 'hold' : 'move';
     return {
       point: { batchSize, instances: 1 },
       slo: makeSlo(50),
+      wanted: i < profilerWindows ? 'throughput' : 'percentile',
       decision: { point: { batchSize: next, instances: 1 }, kind, reason: 'as told' },
       sample: {
         startMs: 0,
@@ -49,6 +54,30 @@ describe('steadyStretch', () => {
     expect(steadyStretch(reportsAt([1, 2, 1, 2, 1, 2, 1, 2, 1, 1]))).toEqual({
       from: 5,
       changesBefore: 5,
+      settled: false,
+    });
+  });
+
+  it('begins that half where a stretch at one point begins', () => {
+    expect(steadyStretch(reportsAt([1, 2, 2, 2, 2, 2, 4, 8, 8, 9]))).toEqual({
+      from: 6,
+      changesBefore: 2,
+      settled: false,
+    });
+  });
+
+  it("leaves out a profiler's windows, at the point settled on, too", () => {
+    const durations: number[] = [];
+    expect(steadyStretch(reportsAt([1, 32, 1, 1, 1, 1], durations, 3))).toMatchObject({
+      from: 3,
+      settled: true,
+    });
+    expect(steadyStretch(reportsAt([1, 32, 1, 4, 5, 6], durations, 3))).toMatchObject({
+      from: 3,
+      settled: false,
+    });
+    expect(steadyStretch(reportsAt([1, 32], durations, 2))).toMatchObject({
+      from: 2,
       settled: false,
     });
   });

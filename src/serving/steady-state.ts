@@ -2,11 +2,14 @@ import { sameKnobs } from '../operating-point.ts';
 import type { WindowReport } from './deployment.ts';
 
 export interface SteadyStretch {
-  /** Index of its first window. */
+  /** Index of its first window; the count of all where none speaks of steady state. */
   readonly from: number;
   /** Changes of the operating point before it. */
   readonly changesBefore: number;
-  /** False when the point went on changing: the stretch is then the last half of the windows. */
+  /**
+   * False when the point went on changing: the stretch is then the last half of the windows, more or
+   * less, so that it begins where one at one point does.
+   */
   readonly settled: boolean;
 }
 
@@ -15,17 +18,26 @@ const settledWindows = 3;
 /** or the share of the measured time: the windows of slow networks are few and long. */
 const settledShare = 0.25;
 
-/** Finds the steady state of a run: everything after the last change of the operating point. */
+/**
+ * Finds the steady state of a run: everything after the last change of the operating point, and after
+ * the windows at its beginning that only measure throughput, which are a profiler's.
+ */
 export function steadyStretch(reports: readonly WindowReport[]): SteadyStretch {
   const changes: number[] = [];
   reports.forEach((report, index) => {
     if (!sameKnobs(report.decision.point, report.point)) changes.push(index);
   });
-  const afterLastChange = (changes.at(-1) ?? -1) + 1;
+  const firstClaim = reports.findIndex(({ wanted }) => wanted === 'percentile');
+  const afterProfile = firstClaim === -1 ? reports.length : firstClaim;
+  const afterLastChange = Math.max(afterProfile, (changes.at(-1) ?? -1) + 1);
   if (isSettled(reports, afterLastChange)) {
     return { from: afterLastChange, changesBefore: changes.length, settled: true };
   }
-  const from = Math.min(Math.floor(reports.length / 2), afterLastChange);
+  const half = Math.max(afterProfile, Math.floor(reports.length / 2));
+  const begins = [afterProfile, ...changes.map((index) => index + 1)];
+  const [from = half] = begins
+    .filter((index) => index >= afterProfile && index < reports.length)
+    .toSorted((a, b) => Math.abs(a - half) - Math.abs(b - half) || a - b);
   const changesBefore = changes.filter((index) => index < from).length;
   return { from, changesBefore, settled: false };
 }

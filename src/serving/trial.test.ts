@@ -3,6 +3,7 @@ import type { RunOutcome } from '../engines/engine.ts';
 import { DnnScalerError } from '../errors.ts';
 import { paperLimits } from '../operating-point.ts';
 import { BatchingScaler } from '../scaling/batching.ts';
+import { DnnScaler } from '../scaling/dnnscaler.ts';
 import { FixedScaler } from '../scaling/fixed.ts';
 import { SimulatedEngine } from '../simulator/simulated-engine.ts';
 import type { SimulatedEngineOptions } from '../simulator/simulated-engine.ts';
@@ -130,14 +131,23 @@ describe('a trial', () => {
   it('too short for a window says so and claims nothing', async () => {
     const result = await run(options({ durationMs: 300 }));
     expect(result).toMatchObject({
-      verdict: 'not-held',
+      verdict: 'undecided',
       steady: false,
       windows: [],
       operatingPoint: { batchSize: 4, instances: 1 },
-      notes: ['the run ended before its first window was complete'],
+      notes: [expect.stringMatching(/before its first window .* p95 takes 40 calls, and \d+ rows/)],
     });
     expect(result.throughputPerS).toBeNaN();
     expect(result.requests.answered).toBeGreaterThan(50);
+  });
+
+  it('that ends while the profiler is at work claims nothing either', async () => {
+    const scaler = new DnnScaler(paperLimits, () => [10]);
+    const result = await run(options({ scaler, durationMs: 2500 }));
+    expect(result.windows.length).toBeGreaterThan(0);
+    expect(result).toMatchObject({ verdict: 'undecided', profile: null, steady: false });
+    expect(result.throughputPerS).toBeNaN();
+    expect(result.notes).toEqual(['the run ended before profiling was over: run it for longer']);
   });
 
   describe('with a limit for becoming steady', () => {

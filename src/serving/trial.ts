@@ -5,6 +5,8 @@ import { toDnnScalerError } from '../errors.ts';
 import type { OperatingPoint } from '../operating-point.ts';
 import type { Scaler } from '../scaling/scaler.ts';
 import type { Slo } from '../slo.ts';
+import { percentileName } from '../slo.ts';
+import { samplesFor } from '../telemetry/quantile.ts';
 import { ClosedLoop } from '../workload/closed-loop.ts';
 import type { PowerMeter } from '../telemetry/power/power-meter.ts';
 import type { RowSource } from '../workload/row-source.ts';
@@ -221,13 +223,12 @@ export class Trial<Row, Reply> {
     const { slo } = this.deployment;
     const lowest: OperatingPoint = { batchSize: engine.limits.minBatchSize, instances: 1 };
     const notes = [...engine.limits.notes, ...this.#notes];
-    if (this.#reports.length === 0)
-      notes.push('the run ended before its first window was complete');
     if (this.#firstFailure !== null) {
       notes.push(`${this.#failed} requests failed, the first with: ${this.#firstFailure.message}`);
     }
     const lastPoint = this.deployment.point ?? lowest;
     const figures = steadyFigures(this.#reports, slo, lastPoint, meter?.name);
+    if (figures.verdict === 'undecided') notes.push(this.#whyUndecided(slo));
     if (meter !== undefined && figures.power === null) {
       const why = meter.trouble ?? 'no sample fell into a window of steady state';
       notes.push(`power was not measured: ${why}`);
@@ -250,6 +251,16 @@ export class Trial<Row, Reply> {
       changes: [...this.#changes],
       notes,
     };
+  }
+
+  #whyUndecided(slo: Slo): string {
+    if (this.#reports.length > 0)
+      return 'the run ended before profiling was over: run it for longer';
+    const calls = samplesFor(slo.percentile);
+    return (
+      'the run ended before its first window was complete: run it for longer ' +
+      `(to claim ${percentileName(slo.percentile)} takes ${calls} calls, and ${this.#answered} rows were answered)`
+    );
   }
 }
 

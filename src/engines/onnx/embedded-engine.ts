@@ -213,7 +213,10 @@ export class OnnxEngine implements Engine<Row, Row> {
 
   #targetOf(point: OperatingPoint): PoolTarget {
     const { batchSize, instances } = point;
-    return { batchSize, instances, config: sessionConfig(this.#options, point) };
+    // Where fewer can be started, each is due a larger share of the cores.
+    const configOf = (count: number): SessionConfig =>
+      sessionConfig(this.#options, { ...point, instances: count });
+    return { batchSize, instances, config: configOf(instances), configOf };
   }
 }
 

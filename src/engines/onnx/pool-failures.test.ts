@@ -21,6 +21,23 @@ describe('what cannot be reached', () => {
     expect(health.at(-1)?.message).toContain('no memory');
   });
 
+  it('gives those that there are the share of cores that is due to so few', () => {
+    const { pool, started, first, applied, apply } = setUp();
+    apply({
+      ...{ instances: 2, batchSize: 1, config: configOf(2) },
+      configOf: (instances) => configOf(4 / instances),
+    });
+    // One with the share of two replaces the first, which had all; the other one dies.
+    for (let i = 0; i < 2; i += 1) started[1]?.step();
+    first.step();
+    started[2]?.die(fault('killed'));
+    expect(applied).toEqual([]);
+    for (let i = 0; i < 3; i += 1) for (const instance of started) instance.step();
+    expect(applied).toEqual([null]);
+    expect(pool.target).toMatchObject({ instances: 1, config: configOf(4) });
+    expect(pool.freeInstances).toBe(1);
+  });
+
   it('asks before it starts one, and waits no longer than for those that are loading', () => {
     let left = 2;
     const { pool, started, applied, apply } = setUp({

@@ -6,6 +6,8 @@ export interface PoolTarget {
   /** Rows for which every instance is to be warm. */
   readonly batchSize: number;
   readonly config: SessionConfig;
+  /** The configuration where there are only so many instances after all; default the same. */
+  readonly configOf?: (instances: number) => SessionConfig;
 }
 
 /** `warming` runs a batch that nobody waits for; `hung` was given up and is left to itself. */
@@ -80,7 +82,8 @@ function isWarm({ warm }: Planned, { batchSize }: PoolTarget): boolean {
 
 /**
  * The target to be content with when an instance could not be started during a change: what is
- * there in the new configuration, or else in the old one. Undefined when nothing is there.
+ * there in the new configuration, as it is to be for so many, or else in the old one. Undefined when
+ * nothing is there.
  */
 export function nearestTarget(
   members: readonly Planned[],
@@ -88,7 +91,10 @@ export function nearestTarget(
 ): PoolTarget | undefined {
   const live = members.filter(isLive);
   const fresh = live.filter(({ config }) => sameConfig(config, target.config));
-  if (fresh.length > 0) return { ...target, instances: Math.min(target.instances, fresh.length) };
+  if (fresh.length > 0) {
+    const instances = Math.min(target.instances, fresh.length);
+    return { ...target, instances, config: target.configOf?.(instances) ?? target.config };
+  }
   const config = live.find(({ serving }) => serving)?.config;
   if (config === undefined) return undefined;
   const count = live.filter((member) => sameConfig(member.config, config)).length;

@@ -1,0 +1,48 @@
+import { constants } from 'node:fs';
+import { access, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DnnScalerError, toDnnScalerError } from '../errors.ts';
+
+/**
+ * Before long work whose outcome goes into files: each can be written, as things are.
+ *
+ * @param files by option; those not asked for are undefined
+ * @throws DnnScalerError `invalid-argument` for the first that cannot be written
+ */
+export async function requireWritable(
+  files: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  for (const [option, file] of Object.entries(files)) {
+    if (file === undefined) continue;
+    try {
+      await tryAccess(file);
+    } catch (error) {
+      throw notWritable(option, error);
+    }
+  }
+}
+
+async function tryAccess(file: string): Promise<void> {
+  const found = await stat(file).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found?.isDirectory() === true) throw new Error(`${JSON.stringify(file)} is a folder`);
+  await access(found === undefined ? dirname(file) : file, constants.W_OK);
+}
+
+/** @throws DnnScalerError `invalid-argument` when the file cannot be written */
+export async function writeOutput(option: string, file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text);
+  } catch (error) {
+    throw notWritable(option, error);
+  }
+}
+
+function notWritable(option: string, error: unknown): DnnScalerError {
+  const { message } = toDnnScalerError(error);
+  return new DnnScalerError('invalid-argument', `${option} cannot be written: ${message}`, {
+    cause: error,
+  });
+}
