@@ -13,12 +13,14 @@ const latencies = new Map([
   [8, 10],
   [9, 11.19],
   [10, 12.25],
+  [12, 14.8],
 ]);
 const point = (batchSize: number): OperatingPoint => ({ batchSize, instances: 1 });
 
 interface Circumstances {
   readonly here: number;
   readonly wanderSd?: number;
+  readonly hasSettled?: boolean;
   readonly limitMs?: number;
   readonly batchSizes?: readonly number[];
 }
@@ -27,6 +29,7 @@ interface Circumstances {
 function best({
   here,
   wanderSd = 0,
+  hasSettled = false,
   limitMs = 100,
   batchSizes = [8, 10],
 }: Circumstances): number | undefined {
@@ -57,6 +60,7 @@ function best({
         }),
       },
       valuation: new Valuation(),
+      hasSettled,
       target: new LatencyTarget(makeSlo(limitMs), { seen: 0.1, lasting: 0.1 }),
       ...{ percentile: 0.95, here: point(here), needed: 0 },
     },
@@ -76,6 +80,8 @@ describe('bestKnown', () => {
     const batchSizes = [8, 9];
     expect(best({ here: 8, batchSizes })).toBe(8);
     expect(best({ here: 9, batchSizes })).toBe(9);
+    expect(best({ here: 8, batchSizes: [8, 12] })).toBe(12);
+    expect(best({ here: 8, batchSizes: [8, 12], hasSettled: true })).toBe(8);
   });
 
   it('has much shorter calls where that costs no more than the machine wanders', () => {

@@ -7,8 +7,9 @@ import type { LatencyTarget } from './latency-target.ts';
 import type { Reachability } from './reachability.ts';
 import type { Reading, Readings } from './readings.ts';
 
-/** Another known point has to be this much better than the one in use, as a share. */
+/** Another known point has to be this much better than the one in use, as a share; once settled: */
 const clearlyBetter = 0.01;
+const clearlyBetterOnceSettled = 0.02;
 /** By so many times what the speed wanders (logarithm), which hides it, throughput may be less than the best, */
 const hiddenShare = 0.2;
 /** where calls are shorter by this (logarithm). */
@@ -36,6 +37,8 @@ export interface Known {
   readonly percentile: number;
   /** The point in use. */
   readonly here: OperatingPoint;
+  /** Whether it was settled on. */
+  readonly hasSettled: boolean;
   /** Rows per ms that the point has to answer at least. */
   readonly needed: number;
 }
@@ -62,7 +65,8 @@ export function bestKnown(known: Known, extraMargin: number): Incumbent | undefi
     const perMs = rowsPerMs / valuation.divisorAt(batchSize, instances);
     holding.push({ reading, perMs, rowsPerMs, logMs, isHere });
   }
-  return bestOf(holding, hidden);
+  const hysteresis = known.hasSettled ? clearlyBetterOnceSettled : clearlyBetter;
+  return bestOf(holding, hidden, hysteresis);
 }
 
 interface Holding extends Omit<Incumbent, 'mostPerMs'> {
@@ -70,7 +74,11 @@ interface Holding extends Omit<Incumbent, 'mostPerMs'> {
   readonly isHere: boolean;
 }
 
-function bestOf(holding: readonly Holding[], hidden: number): Incumbent | undefined {
+function bestOf(
+  holding: readonly Holding[],
+  hidden: number,
+  hysteresis: number,
+): Incumbent | undefined {
   const [best] = holding.toSorted((a, b) => b.perMs - a.perMs);
   if (best === undefined) return undefined;
   const isClearlyQuicker = (a: Holding, b: Holding): boolean => a.logMs < b.logMs - clearlyQuicker;
@@ -80,7 +88,7 @@ function bestOf(holding: readonly Holding[], hidden: number): Incumbent | undefi
   const inUse = holding.find(({ isHere }) => isHere);
   const mayStay =
     inUse !== undefined &&
-    inUse.perMs * (1 + clearlyBetter) >= best.perMs &&
+    inUse.perMs * (1 + hysteresis) >= best.perMs &&
     !isClearlyQuicker(quickest, inUse);
   return { ...(mayStay ? inUse : quickest), mostPerMs: best.perMs };
 }

@@ -2,7 +2,7 @@ import type { KnobLimits, OperatingPoint } from '../../operating-point.ts';
 import { formatPoint, sameKnobs } from '../../operating-point.ts';
 import type { Slo } from '../../slo.ts';
 import { formatMs } from '../../units.ts';
-import { describeStanding } from '../assessment.ts';
+import { describeStanding, standingOf } from '../assessment.ts';
 import type { Objective } from '../objective.ts';
 import type { Decision, Observation, Scaler } from '../scaler.ts';
 import { Valuation } from '../valuation.ts';
@@ -42,6 +42,8 @@ const clearlySafer = 0.004;
 const clearlyQuicker = 0.05;
 /** Requests this many times as late as the SLO queue for want of throughput, whatever it should be. */
 const farLate = 3;
+/** Calls this many times as long are as fast. */
+const asFast = 1.01;
 /** From this share of a point's throughput on requests queue for want of it. */
 const busyShare = 0.85;
 
@@ -104,7 +106,7 @@ export class JointScaler implements Scaler {
     const why = describeStanding(observation);
     if (observation.rows === 0) {
       this.#reachability.recordFailed(point);
-      return this.#retreat(point, why);
+      return this.#retreat(point, why, null);
     }
     this.#reachability.recordAnswered(point);
     const { here, hasChanged } = this.#knowledge.learn(readingOf(observation));
@@ -114,7 +116,10 @@ export class JointScaler implements Scaler {
     if (load !== 'overloaded') this.#timeliness.record(observation);
     if (load === 'light') return hold(point, `${why}: room to spare, hold`);
     this.#valuation.learn(observation);
-    if (this.#patience.isSettledAt(here, load)) return hold(point, `${why}: as expected, hold`);
+    if (this.#patience.isSettledAt(here, load)) {
+      if (!this.#patience.isHopeless) return hold(point, `${why}: as expected, hold`);
+      if (standingOf(observation) === 'over') return outOfReach(point, why);
+    }
 
     const model = this.#readings.model(nearFuture(observation.endMs));
     const tail = this.#readings.tail(model.wander, slo.percentile);
@@ -156,6 +161,7 @@ export class JointScaler implements Scaler {
     const known = {
       ...{ readings: this.#readings, reachability: this.#reachability, valuation: this.#valuation },
       ...{ target, model, here: here.point, needed, percentile: (this.#slo as Slo).percentile },
+      hasSettled: this.#patience.hasSettled,
     };
     const incumbent = bestKnown(known, clearlySafer) ?? bestKnown(known, 0);
     const found =
@@ -174,7 +180,7 @@ export class JointScaler implements Scaler {
       return undefined;
     const sooner = this.#patience.isSpent ? this.#timelyElsewhere(here) : this.#soonerThan(here);
     if (sooner === undefined) {
-      this.#patience.settleAt(here, load, this.#wanders);
+      this.#patience.settleAt(here, load, { wanders: this.#wanders });
       return hold(here.point, `${why}: requests were answered no sooner elsewhere, hold`);
     }
     return this.#goBack(sooner, why);
@@ -209,12 +215,12 @@ export class JointScaler implements Scaler {
     const { point } = here;
     if (incumbent === undefined) {
       return needed === 0
-        ? this.#retreat(point, why)
+        ? this.#retreat(point, why, standing)
         : hold(point, `${why}: no other point is likely to answer as much any sooner, hold`);
     }
     const mayGo = this.#patience.allowsReturn(load, incumbent.rowsPerMs / herePerMs);
     if (sameKnobs(incumbent.reading.point, point) || !mayGo) {
-      this.#patience.settleAt(here, load, this.#wanders);
+      this.#patience.settleAt(here, load, { wanders: this.#wanders });
       return hold(point, `${why}: nothing better in sight, hold`);
     }
     const where = formatPoint(incumbent.reading.point);
@@ -229,6 +235,7 @@ export class JointScaler implements Scaler {
     overrides: {
       readonly limits?: SearchLimits;
       readonly requiredGain?: number;
+      readonly minChance?: number;
       readonly needed?: number;
     } = {},
   ): Candidate | undefined {
@@ -239,6 +246,7 @@ export class JointScaler implements Scaler {
       );
     const { needed = 0 } = overrides;
     const isInNeed = incumbent === undefined && needed === 0;
+    if (isInNeed && this.#patience.isExhausted) return undefined;
     const excessHere = Math.exp(Math.log(here.latencyMs) - target.logAimMs(point.instances)) - 1;
     const demand = this.#patience.demand;
     const divisorHere = this.#valuation.divisorAt(point.batchSize, point.instances);
@@ -249,7 +257,7 @@ export class JointScaler implements Scaler {
       logLimitMs: (instances) => target.logAimMs(instances),
       divisorAt: (b, k) => this.#valuation.divisorAt(b, k),
       incumbentPerMs: incumbent?.mostPerMs ?? needed / divisorHere,
-      minChance: isInNeed ? minChanceInNeed : minChance,
+      minChance: overrides.minChance ?? (isInNeed ? minChanceInNeed : minChance),
       maxExcess: isInNeed ? Math.max(maxExcess, riskInNeed * excessHere) : maxExcess,
       cautiousExcess,
       requiredGain: (instances) =>
@@ -267,7 +275,8 @@ export class JointScaler implements Scaler {
   ): Candidate | undefined {
     if (incumbent === undefined || this.#patience.isExhausted) return undefined;
     for (const limits of this.#looks.around(incumbent.reading, target, this.#readings)) {
-      const found = this.#search(target, model, here, incumbent, { limits, requiredGain: -1 });
+      const look = { limits, requiredGain: -1, minChance: minChanceInNeed };
+      const found = this.#search(target, model, here, incumbent, look);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -284,14 +293,25 @@ export class JointScaler implements Scaler {
     return { point, kind, reason };
   }
 
-  /** Nothing is likely to hold the SLO: stays where calls are fastest. */
-  #retreat(point: OperatingPoint, why: string): Decision {
+  /**
+   * Nothing is likely to hold the SLO: stays where calls are fastest.
+   *
+   * @param standing null where every call fails
+   */
+  #retreat(point: OperatingPoint, why: string, standing: Standing | null): Decision {
     const fastest = this.#readings.fastestOf(({ batchSize, instances }) =>
       this.#reachability.isReachable(batchSize, instances),
     );
     const target = fastest?.point ?? this.first();
-    if (sameKnobs(target, point)) {
-      return { ...hold(point, `${why}: no other point is likely to hold it`), infeasible: true };
+    const timesAsLong =
+      standing === null ? Infinity : standing.here.latencyMs / (fastest?.latencyMs ?? 0);
+    const mayGo = timesAsLong > asFast && this.#patience.allowsRetreat(timesAsLong);
+    if (sameKnobs(target, point) || !mayGo) {
+      if (standing !== null) {
+        const { here, load } = standing;
+        this.#patience.settleAt(here, load, { wanders: this.#wanders, isHopeless: true });
+      }
+      return outOfReach(point, why);
     }
     return this.#moveTo(target, `${why}: back to the fastest calls, ${formatPoint(target)}`);
   }
@@ -310,4 +330,8 @@ function isDecision(found: Decision | Incumbent | undefined): found is Decision 
 
 function hold(point: OperatingPoint, reason: string): Decision {
   return { point, kind: 'hold', reason };
+}
+
+function outOfReach(point: OperatingPoint, why: string): Decision {
+  return { ...hold(point, `${why}: no other point is likely to hold it`), infeasible: true };
 }

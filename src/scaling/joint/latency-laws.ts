@@ -10,7 +10,7 @@ export interface LatencyLaw {
 const deviceShares = [0.002, 0.015, 0.04, 0.07, 0.11, 0.18, 0.3, 0.5, 0.75, 1];
 
 /** Share of that device time which grows with the rows; the rest is paid once a call. */
-const perRowShares = [0.01, 0.06, 0.3, 0.6, 1];
+const perRowShares = [0.001, 0.01, 0.06, 0.3, 0.6, 1];
 
 /**
  * How calls share the device: what a call alone loses in gaps that a second one would fill, and the
@@ -117,9 +117,9 @@ function deviceLaw(deviceShare: number, perRowShare: number, kind: Kind): Latenc
   return {
     logWeight: Math.log(kind.weight * host.weight * tile.weight),
     logShape: (batchSize, instances) => {
-      const tiled = tile.rows * Math.max(1, Math.ceil(batchSize / tile.rows)) - tile.rows + 1;
+      const tiles = Math.max(1, tile.rows === 1 ? batchSize : Math.ceil(batchSize / tile.rows));
       const hostTime = hostAt1 * linear(host.perRowShare, batchSize) * instances ** host.exponent;
-      const deviceTime = deviceShare * linear(perRowShare, tiled);
+      const deviceTime = deviceShare * linear(perRowShare, tiles);
       const together = (hostTime ** bend + deviceTime ** bend) ** (1 / bend);
       const alone = Math.max(aloneFactor * deviceTime, together);
       if (instances <= 1) return Math.log(alone);

@@ -1,3 +1,4 @@
+import { formatPoint } from '../../operating-point.ts';
 import type { LatencyBelief } from './belief.ts';
 import type { Departure } from './covariance.ts';
 import {
@@ -20,8 +21,8 @@ export interface LatencyPredictor {
   predict(batchSize: number, instances: number): LatencyBelief;
 }
 
-/** Fewer readings cannot tell one kind of departure from another: the first is taken. */
-const tellingReadings = 3;
+/** Fewer points read cannot tell one kind of departure from another: the first is taken. */
+const tellingPoints = 3;
 
 /** The likeliest explanations are kept until they have this share of all weight. */
 const keptWeight = 0.97;
@@ -73,7 +74,7 @@ export class LatencyModel implements LatencyPredictor {
     this.#readings = readings;
     this.#logs = Float64Array.from(readings, ({ latencyMs }) => Math.log(latencyMs));
     this.#shapes = readings.map(({ batchSize, instances }) => lawShapesAt(batchSize, instances));
-    const kinds = n < tellingReadings ? departures.slice(0, 1) : departures;
+    const kinds = pointsIn(readings) < tellingPoints ? departures.slice(0, 1) : departures;
     const quietCovariances = kinds.map((departure) => quietCovariance(readings, departure));
     this.#factors = factorsWith(wander, readings, quietCovariances);
     this.#correlations = kinds.map(() => new Float64Array(n));
@@ -192,6 +193,10 @@ export class LatencyModel implements LatencyPredictor {
   #residuals(law: number): Float64Array {
     return this.#logs.map((log, i) => log - (this.#shapes[i]?.[law] as number));
   }
+}
+
+function pointsIn(readings: readonly PointReading[]): number {
+  return new Set(readings.map(formatPoint)).size;
 }
 
 /** When the last one ended. */

@@ -54,6 +54,30 @@ describe('Patience', () => {
     expect(patience.isSettledAt(reading, 'closed')).toBe(false);
   });
 
+  it('looks around half as often each time, until the world changes', () => {
+    const patience = new Patience();
+    const windowsUntilLook = (): number => {
+      patience.settleAt(reading, 'closed');
+      let windows = 1;
+      while (patience.isSettledAt(reading, 'closed')) windows += 1;
+      return windows;
+    };
+    expect([windowsUntilLook(), windowsUntilLook(), windowsUntilLook()]).toEqual([33, 65, 129]);
+    patience.renew();
+    expect(windowsUntilLook()).toBe(33);
+  });
+
+  it('takes more for noise where no point holds the SLO', () => {
+    const patience = new Patience();
+    const slower = { ...reading, latencyMs: 1.03 * reading.latencyMs };
+    patience.settleAt(reading, 'closed', { isHopeless: true });
+    expect(patience.isHopeless).toBe(true);
+    expect(patience.isSettledAt(slower, 'closed')).toBe(true);
+    patience.settleAt(reading, 'closed');
+    expect(patience.isHopeless).toBe(false);
+    expect(patience.isSettledAt(slower, 'closed')).toBe(false);
+  });
+
   it('looks around after a while however calls differ, on a machine that wanders', () => {
     for (const wanders of [false, true]) {
       const patience = new Patience();
@@ -61,7 +85,7 @@ describe('Patience', () => {
       for (let window = 0; window < 34; window += 1) {
         const now = { ...reading, latencyMs: window % 2 === 0 ? 10 : 11 };
         expect(patience.isSettledAt(now, 'closed')).toBe(false);
-        patience.settleAt(now, 'closed', wanders);
+        patience.settleAt(now, 'closed', { wanders });
       }
       expect(patience.isExhausted).toBe(!wanders);
     }

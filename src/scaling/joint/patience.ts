@@ -6,19 +6,24 @@ const movesToDouble = 9;
 /** Moves after which only known points are gone to. */
 const mostMoves = 12;
 /** Moves between known points after that. */
-const returnsAllowed = 6;
-/** Where throughput follows the point, this many times as much of it is always gone to. */
+const returnsAllowed = 2;
+/** This many times the throughput, where it follows the point, is always gone to, as is this much faster. */
 const clearlyMore = 1.05;
 /** Moves that a change of the world is worth: what was learnt before still tells most. */
 const movesAfterChange = 7;
 /** Leaving a point once settled has to promise this many times as much. */
 const demandOnceSettled = 4;
-/** Windows after which a settled scaler looks around again, and the moves that it may then search by. */
+/**
+ * Windows after which a settled scaler looks around again, each time twice as many up to the most, and the
+ * moves that it may then search by.
+ */
 const windowsUntilLook = 32;
+const mostWindowsUntilLook = 1024;
 const movesPerLook = 2;
-/** Changes of the mean and of the tail (logarithms) that count as noise while settled. */
-const sameMean = 0.005;
-const sameTail = 0.004;
+/** Changes of the mean and of the tail (logarithms) that count as noise while settled, */
+const noise = { mean: 0.005, tail: 0.004 };
+/** and where no point holds the SLO: windows are short there, and it has to come into reach first. */
+const noiseWithoutHope = { mean: 0.05, tail: 0.2 };
 
 /**
  * Makes a search end: the longer it has gone on, the more another move has to promise, and once a
@@ -31,9 +36,11 @@ export class Patience {
     readonly logMs: number;
     readonly logTail: number;
     readonly load: LoadKind;
+    readonly noise: typeof noise;
   } | null = null;
   /** Since it settled, see `settleAt`. */
   #windows = 0;
+  #untilLook = windowsUntilLook;
 
   /** Multiplies the gain that a move has to promise. */
   get demand(): number {
@@ -44,6 +51,16 @@ export class Patience {
 
   get isExhausted(): boolean {
     return this.#moves >= mostMoves;
+  }
+
+  /** Settled at some point since the world last changed. */
+  get hasSettled(): boolean {
+    return this.#hasSettled;
+  }
+
+  /** Settled where no point is known to hold the SLO. */
+  get isHopeless(): boolean {
+    return this.#settled?.noise === noiseWithoutHope;
   }
 
   /** Gone back and forth between known points for long enough: none of them is clearly the best. */
@@ -61,6 +78,11 @@ export class Patience {
     return load === 'closed' && timesThroughput < 1;
   }
 
+  /** Whether calls so many times as long are left for the fastest known, where no point holds the SLO. */
+  allowsRetreat(timesAsLong: number): boolean {
+    return !this.isSpent || timesAsLong > clearlyMore;
+  }
+
   spend(): void {
     this.#moves += 1;
     this.#settled = null;
@@ -73,16 +95,25 @@ export class Patience {
     this.#hasSettled = false;
     this.#settled = null;
     this.#windows = 0;
+    this.#untilLook = windowsUntilLook;
   }
 
   /**
    * @param wanders whether the machine's speed does. There, and where requests arrive by themselves, each
    *   window teaches something, so that it is time to look around again however calls differ; elsewhere
    *   windows count from here on
+   * @param isHopeless no point is known to hold the SLO
    */
-  settleAt(reading: Reading, load: LoadKind, wanders = false): void {
+  settleAt(
+    reading: Reading,
+    load: LoadKind,
+    { wanders = false, isHopeless = false }: { wanders?: boolean; isHopeless?: boolean } = {},
+  ): void {
     this.#hasSettled = true;
-    this.#settled = { logMs: Math.log(reading.latencyMs), logTail: reading.logTail, load };
+    this.#settled = {
+      ...{ logMs: Math.log(reading.latencyMs), logTail: reading.logTail, load },
+      noise: isHopeless ? noiseWithoutHope : noise,
+    };
     if (load === 'closed' && !wanders) this.#windows = 0;
   }
 
@@ -93,8 +124,10 @@ export class Patience {
    */
   isSettledAt(reading: Reading, load: LoadKind): boolean {
     this.#windows += 1;
-    if (this.#windows > windowsUntilLook) {
+    if (this.#windows > this.#untilLook) {
       this.#windows = 0;
+      // Under an open load what is best changes with the requests, not only with the machine.
+      if (load === 'closed') this.#untilLook = Math.min(mostWindowsUntilLook, 2 * this.#untilLook);
       this.#settled = null;
       this.#moves = Math.min(this.#moves, mostMoves - movesPerLook);
     }
@@ -104,10 +137,10 @@ export class Patience {
       return false;
     }
     if (load !== 'closed') return true;
-    const { logMs, logTail } = this.#settled;
+    const { logMs, logTail, noise: same } = this.#settled;
     return (
-      Math.abs(Math.log(reading.latencyMs) - logMs) < sameMean &&
-      Math.abs(reading.logTail - logTail) < sameTail
+      Math.abs(Math.log(reading.latencyMs) - logMs) < same.mean &&
+      Math.abs(reading.logTail - logTail) < same.tail
     );
   }
 }

@@ -1,11 +1,10 @@
 import type { KnobLimits, OperatingPoint } from '../../operating-point.ts';
+import { formatPoint } from '../../operating-point.ts';
 import type { LatencyTarget } from './latency-target.ts';
 import type { Reading, Readings } from './readings.ts';
 import type { SearchLimits } from './search.ts';
 
-/** A latency this far (logarithm) under what the SLO allows leaves room for a larger batch, */
-const ampleRoom = 0.2;
-/** if the last larger batch raised throughput by this power of the batch size at least. */
+/** A larger batch is worth a look if the last one raised throughput by this power of its size at least. */
 const payingElasticity = 0.5;
 const stepUp = 1.25;
 /** An SLO is tight where it leaves less than this (logarithm) over the fastest calls. */
@@ -20,7 +19,8 @@ const tightRoom = 0.7;
 export class SideLooks {
   readonly #limits: KnobLimits;
   #hasTriedInstances = false;
-  #hasTriedBatch = false;
+  /** Points that larger batches were looked at from. */
+  readonly #lookedFrom = new Set<string>();
   #hasTriedAlone = false;
 
   constructor(limits: KnobLimits) {
@@ -29,18 +29,18 @@ export class SideLooks {
 
   /** A larger batch may be looked at again. */
   renew(): void {
-    this.#hasTriedBatch = false;
+    this.#lookedFrom.clear();
   }
 
   /** Where to look next to the best point known; what is not asked for is left for another time. */
   *around(best: Reading, target: LatencyTarget, readings: Readings): Generator<SearchLimits> {
     const { minBatchSize, maxBatchSize, maxInstances } = this.#limits;
-    const wasTurned = readings.all.some((reading) => reading.instances > 1);
-    if (!this.#hasTriedInstances && !wasTurned && maxInstances > 1) {
+    const { instances } = best.point;
+    const hasSeenTwo = readings.all.some((reading) => reading.instances === 2);
+    if (!this.#hasTriedInstances && instances === 1 && !hasSeenTwo && maxInstances > 1) {
       this.#hasTriedInstances = true;
       yield { ...this.#limits, minInstances: 2, maxInstances: 2 };
     }
-    const { instances } = best.point;
     if (!this.#hasTriedAlone && instances > 1 && maxBatchSize > minBatchSize) {
       if (isTight(target, readings) && !this.#wasBatched(readings)) {
         this.#hasTriedAlone = true;
@@ -49,9 +49,12 @@ export class SideLooks {
     }
     const largerBatch = this.#largerBatch(best.point);
     const room = target.logAimMs(instances) - Math.log(best.latencyMs);
-    if (this.#hasTriedBatch || room <= ampleRoom || largerBatch === undefined) return;
-    if (readings.elasticityBelow(best) < payingElasticity) return;
-    this.#hasTriedBatch = true;
+    const from = formatPoint(best.point);
+    if (this.#lookedFrom.has(from) || largerBatch === undefined) return;
+    const elasticity = readings.elasticityBelow(best);
+    const step = Math.log(largerBatch.minBatchSize / best.point.batchSize);
+    if (elasticity < payingElasticity || room < (1 - elasticity) * step) return;
+    this.#lookedFrom.add(from);
     yield largerBatch;
   }
 
