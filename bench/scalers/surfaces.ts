@@ -33,6 +33,7 @@ export const shapes = [
   'fewer instances',
   'flat',
   'serial',
+  'weights alone',
 ] as const;
 export type Shape = (typeof shapes)[number];
 
@@ -109,6 +110,13 @@ function lawOf(shape: Shape, random: Random, maxInstances: number): Law {
     case 'interfering': {
       const exponent = uniform(random, 1.05, 1.4);
       return (b, n) => Math.max(hostMs + device(b), n ** exponent * device(b));
+    }
+    case 'weights alone': {
+      // Read once a call, however many rows share them.
+      const rowShare = logUniform(random, 0.0005, 0.01);
+      const alone = (rows: number): number =>
+        baseMs * deviceShare * (1 - rowShare + rowShare * rows);
+      return (b, n) => Math.max(hostMs + alone(b), n * alone(b));
     }
     default:
       return plain;

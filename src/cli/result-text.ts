@@ -31,7 +31,7 @@ export function summarize(model: string, result: RunResult): string {
     `  within SLO   ${formatShare(result.sloAttainment)} of requests; ${percentile} ${formatMs(result.controlledMs)}`,
     `  requests     ${result.requests.answered} answered, ${result.requests.failed} failed`,
   ];
-  if (!result.steady && result.verdict !== 'undecided') {
+  if (wasChanging(result)) {
     lines.push(
       '  note         the operating point was still changing: figures are of the last half',
     );
@@ -42,6 +42,11 @@ export function summarize(model: string, result: RunResult): string {
     );
   }
   return [...lines, ...result.notes.map((note) => `  note         ${note}`)].join('\n');
+}
+
+/** Where nothing was decided, that is not what is amiss. */
+function wasChanging({ steady, verdict }: RunResult): boolean {
+  return !steady && verdict !== 'undecided';
 }
 
 const powerColumns = [
@@ -88,7 +93,7 @@ export function compareTable(results: readonly RunResult[]): string {
       formatMs(result.controlledMs),
       formatShare(result.sloAttainment),
       String(result.decisionsToSteady),
-      verdictWords[result.verdict],
+      `${verdictWords[result.verdict]}${wasChanging(result) ? ', still changing' : ''}`,
     ]),
   );
 }

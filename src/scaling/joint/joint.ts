@@ -7,6 +7,7 @@ import type { Objective } from '../objective.ts';
 import type { Decision, Observation, Scaler } from '../scaler.ts';
 import { Valuation } from '../valuation.ts';
 import { meanLogMs } from './belief.ts';
+import { hold, isDecision, outOfReach } from './decisions.ts';
 import { bestKnown } from './incumbent.ts';
 import type { Incumbent } from './incumbent.ts';
 import { Knowledge } from './knowledge.ts';
@@ -322,16 +323,4 @@ export class JointScaler implements Scaler {
     this.#reachability.forgetFailures();
     this.#looks.renew();
   }
-}
-
-function isDecision(found: Decision | Incumbent | undefined): found is Decision {
-  return found !== undefined && 'kind' in found;
-}
-
-function hold(point: OperatingPoint, reason: string): Decision {
-  return { point, kind: 'hold', reason };
-}
-
-function outOfReach(point: OperatingPoint, why: string): Decision {
-  return { ...hold(point, `${why}: no other point is likely to hold it`), infeasible: true };
 }
