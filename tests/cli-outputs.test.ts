@@ -21,7 +21,8 @@ const forever = ['zoo:mobilenet_v1_025', '--slo', '1s', '--duration', '1h'];
 describe('long commands', () => {
   it.each([
     ['run', '--csv', 'no/such/folder/series.csv'],
-    ['run', '--csv', ''],
+    ['run', '--csv', 'series.csv/'],
+    ['run', '--csv', '.'],
     ['compare', '--csv', 'no/such/folder/series.csv'],
     ['compare', '--plot', 'no/such/folder/paths.html'],
   ])('%s refuses %s=%j before it begins', async (command, option, file) => {
@@ -29,6 +30,12 @@ describe('long commands', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(`${option} cannot be written`);
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('run refuses a file without a name', async () => {
+    const { code, stderr } = await run('run', ...forever, '--csv', '');
+    expect(code).toBe(2);
+    expect(stderr).toContain('--csv cannot be written: "" names no file');
   });
 
   it('compare looks at all scalers before the first one runs', async () => {

@@ -1,6 +1,5 @@
 import { Command } from 'commander';
-import type { DnnScalerError } from '../errors.ts';
-import { toDnnScalerError } from '../errors.ts';
+import { DnnScalerError, toDnnScalerError } from '../errors.ts';
 import type { RunResult } from '../serving/run-result.ts';
 import { formatSlo } from '../slo.ts';
 import type { ModelCliOptions, ObjectiveCliOptions, OutputCliOptions } from './options.ts';
@@ -80,7 +79,7 @@ async function compare(model: string, options: CompareCliOptions): Promise<void>
       // All of them are looked at before the first one takes its time.
       for (const scaler of scalers) await scalerFor(opened, scaler, objective);
       const finished: RunResult[] = [];
-      let thrown: DnnScalerError | undefined;
+      let failed: DnnScalerError | undefined;
       for (const scaler of scalers) {
         if (interrupts.pending) break;
         const running = { scaler, slo, durationMs, interrupts, quiet, objective, power };
@@ -88,11 +87,15 @@ async function compare(model: string, options: CompareCliOptions): Promise<void>
           finished.push(await runScaler(opened, running));
         } catch (error) {
           if (finished.length === 0) throw error;
-          thrown = toDnnScalerError(error);
+          const { code, message } = toDnnScalerError(error);
+          failed = new DnnScalerError(code, `${scaler}: ${message}`, { cause: error });
           break;
         }
       }
-      return { name: opened.name, results: finished, failure: thrown, ...outcomeOf(opened) };
+      if (finished.length === 0) {
+        throw new DnnScalerError('cancelled', 'interrupted before the first run began');
+      }
+      return { name: opened.name, results: finished, failure: failed, ...outcomeOf(opened) };
     },
   );
   if (options.json === true) {

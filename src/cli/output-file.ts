@@ -23,6 +23,7 @@ export async function requireWritable(
 }
 
 async function tryAccess(file: string): Promise<void> {
+  if (file === '' || /[/\\]$/.test(file)) throw new Error(`${JSON.stringify(file)} names no file`);
   const found = await stat(file).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

@@ -33,12 +33,12 @@ export function summarize(model: string, result: RunResult): string {
   ];
   if (wasChanging(result)) {
     lines.push(
-      '  note         the operating point was still changing: figures are of the last half',
+      '  note         the operating point was still changing: figures are of about the last half',
     );
   }
   if (result.verdict === 'infeasible') {
     lines.push(
-      `  note         no operating point can hold this SLO here; the best is ${percentile} ${formatMs(result.controlledMs)} at ${formatPoint(result.operatingPoint)}`,
+      `  note         no operating point is likely to hold this SLO here; the best is ${percentile} ${formatMs(result.controlledMs)} at ${formatPoint(result.operatingPoint)}`,
     );
   }
   return [...lines, ...result.notes.map((note) => `  note         ${note}`)].join('\n');

@@ -40,7 +40,8 @@ export function runCommand(): Command {
     .addHelpText(
       'after',
       `
-Exit status: 0 the SLO was held, 1 it was not though a point could, 3 no point can, 2 bad usage.
+Exit status: 0 the SLO was held, 1 it was not though a point could, or the
+run was too short to tell, 3 no point is likely to, 2 bad usage.
 
 Examples:
   $ dnnscaler run zoo:mobilenet_v1_100 --slo 100ms

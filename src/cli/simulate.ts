@@ -63,7 +63,8 @@ The duration is virtual. The same seed gives the same result, to the byte. The o
 operating point of the surface: the highest throughput (or throughput per watt) over integer batches up to 128 and measured
 counts of instances whose call latency at the SLO's percentile is at most SLO / 1.02.
 
-Exit status: 0 the SLO was held, 1 it was not though a point could, 3 no point can, 2 bad usage.
+Exit status: 0 the SLO was held, 1 it was not though a point could, or the
+run was too short to tell, 3 no point is likely to, 2 bad usage.
 
 Examples:
   $ dnnscaler simulate data/a100-surface.csv --network resnet50 --slo 50ms --noise 0.05

@@ -27,7 +27,7 @@ export interface ScalerOutcome {
   /** Requests answered within the SLO, per second. */
   readonly goodputPerS: number;
   readonly verdict: RunResult['verdict'];
-  /** False when the operating point never came to rest: figures are of the last half. */
+  /** False when the operating point never came to rest: figures are of about the last half. */
   readonly steady: boolean;
   readonly decisionsToSteady: number;
 }

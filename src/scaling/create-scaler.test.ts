@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { paperLimits } from '../operating-point.ts';
+import { makeSlo } from '../slo.ts';
 import { createScaler } from './create-scaler.ts';
-import { timeSlicingEstimate } from './test-support.ts';
+import { Rehearsal, timeSlicingEstimate } from './test-support.ts';
 
 const wide = { minBatchSize: 1, maxBatchSize: 1024, maxInstances: 64 };
 const create = (name: string, limits = wide) =>
@@ -46,7 +46,14 @@ describe('createScaler', () => {
     expect(create('batching', huge).first()).toEqual({ batchSize: 256, instances: 1 });
   });
 
-  it('searches within the ranges of the paper', () => {
-    expect(create('dnnscaler', paperLimits).first()).toEqual({ batchSize: 1, instances: 1 });
+  it.each([
+    ['joint', 30, 128],
+    ['multi-tenancy', 10, 1],
+  ])('has %s go to as many as %d instances and %d rows', (name, instances, batchSize) => {
+    const scaler = create(name, { minBatchSize: 1, maxBatchSize: 1024, maxInstances: 30 });
+    // Neither further rows nor further instances cost anything.
+    const rehearsal = new Rehearsal(scaler, { law: () => 20, slo: makeSlo(200) });
+    rehearsal.play(60);
+    expect(rehearsal.point).toEqual({ batchSize, instances });
   });
 });

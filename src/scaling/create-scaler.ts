@@ -16,7 +16,10 @@ export const scalerForms =
   'auto, dnnscaler, joint, batching, multi-tenancy, clipper or fixed:B,N (such as fixed:8,2)';
 
 export interface ScalerContext {
-  /** What the engine can do; the paper's ranges bound the scalers that turn one knob further. */
+  /**
+   * What the engine can do; the paper's ranges bound all scalers but fixed points further, `joint` in its
+   * batches only.
+   */
   readonly limits: KnobLimits;
   readonly estimate: InstanceLatencyEstimator;
   /**
@@ -49,7 +52,7 @@ export function createScaler(name: string, context: ScalerContext): Scaler {
       return new DnnScaler(limits, estimate, objective);
     case 'auto':
     case 'joint':
-      return new JointScaler(context.limits, objective);
+      return new JointScaler({ ...limits, maxInstances: context.limits.maxInstances }, objective);
     case 'batching':
       return new BatchingScaler({ limits, valuation: new Valuation(objective) });
     case 'multi-tenancy':

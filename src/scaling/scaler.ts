@@ -76,7 +76,7 @@ export interface Decision {
   readonly reason: string;
   /** `probe` measures, `move` goes somewhere to stay, `hold` stays. */
   readonly kind: 'probe' | 'move' | 'hold';
-  /** Set when the scaler stands at its lowest point and the SLO is still broken. */
+  /** Set when the SLO is broken and no other point is likely to hold it, as at the lowest one. */
   readonly infeasible?: true;
 }
 
@@ -92,7 +92,8 @@ export interface Scaler {
   readonly profile: ProfileReport | null;
   /**
    * What the next window is for: a `percentile` window waits for enough calls to claim the SLO's
-   * percentile, a `throughput` window may be shorter.
+   * percentile, a `throughput` window may be shorter. Those at the beginning of a run are a profiler's, and
+   * count in no figure of it.
    */
   readonly wants: 'percentile' | 'throughput';
   first(): OperatingPoint;

@@ -152,12 +152,12 @@ export class ServerMetrics {
     });
     ofModels(
       'throughput_rows_per_second',
-      `Rows answered, over ${recentS} s or since the model came`,
+      `Rows answered, over ${recentS} s or since the model first came`,
       rate('rows'),
     );
     ofModels(
       'goodput_rows_per_second',
-      `Rows answered within the SLO, over ${recentS} s or since the model came`,
+      `Rows answered within the SLO, over ${recentS} s or since the model first came`,
       rate('rowsWithinSlo'),
     );
     ofModels(

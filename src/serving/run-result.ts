@@ -37,7 +37,7 @@ export interface RunWindow {
 /**
  * - `held`: the SLO was held in steady state.
  * - `not-held`: it was not, though a lower operating point was left to go to.
- * - `infeasible`: it was not, at the lowest operating point there is.
+ * - `infeasible`: it was not, and the scaler knows of no point that is likely to hold it.
  * - `undecided`: the run ended before anything was measured that speaks of steady state.
  */
 export type Verdict = 'held' | 'not-held' | 'infeasible' | 'undecided';
@@ -53,7 +53,7 @@ export interface PowerFigures {
 
 /**
  * What a run found. Figures speak of steady state: from the last change of the point on. Where the point
- * went on changing they speak of the last half, and the operating point is where most of that was spent.
+ * went on changing they speak of about the last half, and the operating point is where most of that was spent.
  * A profiler's windows never count; where there are no others, figures are NaN.
  */
 export interface RunResult {
@@ -76,7 +76,7 @@ export interface RunResult {
   /** Share of the requests in steady state answered within the SLO's limit; failed ones were not. */
   readonly sloAttainment: number;
   readonly verdict: Verdict;
-  /** False when the point was still changing near the end: figures then speak of the last half. */
+  /** False when the point was still changing near the end: figures then speak of about the last half. */
   readonly steady: boolean;
   /** Probes and moves until steady state. */
   readonly decisionsToSteady: number;

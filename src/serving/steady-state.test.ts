@@ -66,6 +66,12 @@ describe('steadyStretch', () => {
     });
   });
 
+  it('is never the last few windows alone', () => {
+    expect(steadyStretch(reportsAt([1, 1, 1, 1, 1, 1, 1, 1, 1, 2]))).toEqual({
+      ...{ from: 0, changesBefore: 0, settled: false },
+    });
+  });
+
   it("leaves out a profiler's windows, at the point settled on, too", () => {
     const durations: number[] = [];
     expect(steadyStretch(reportsAt([1, 32, 1, 1, 1, 1], durations, 3))).toMatchObject({

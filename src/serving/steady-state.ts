@@ -7,8 +7,8 @@ export interface SteadyStretch {
   /** Changes of the operating point before it. */
   readonly changesBefore: number;
   /**
-   * False when the point went on changing: the stretch is then the last half of the windows, more or
-   * less, so that it begins where one at one point does.
+   * False when the point went on changing: the stretch is then about the last half of the windows, and
+   * begins where one at one point does.
    */
   readonly settled: boolean;
 }
@@ -35,8 +35,10 @@ export function steadyStretch(reports: readonly WindowReport[]): SteadyStretch {
   }
   const half = Math.max(afterProfile, Math.floor(reports.length / 2));
   const begins = [afterProfile, ...changes.map((index) => index + 1)];
+  // The last few windows alone would say little.
+  const latest = Math.max(half, reports.length * (1 - settledShare));
   const [from = half] = begins
-    .filter((index) => index >= afterProfile && index < reports.length)
+    .filter((index) => index >= afterProfile && index <= latest)
     .toSorted((a, b) => Math.abs(a - half) - Math.abs(b - half) || a - b);
   const changesBefore = changes.filter((index) => index < from).length;
   return { from, changesBefore, settled: false };

@@ -135,7 +135,7 @@ describe('a trial', () => {
       steady: false,
       windows: [],
       operatingPoint: { batchSize: 4, instances: 1 },
-      notes: [expect.stringMatching(/before its first window .* p95 takes 40 calls, and \d+ rows/)],
+      notes: [expect.stringMatching(/claim p95 was complete.*takes 40 calls; \d+ rows/)],
     });
     expect(result.throughputPerS).toBeNaN();
     expect(result.requests.answered).toBeGreaterThan(50);
@@ -147,7 +147,24 @@ describe('a trial', () => {
     expect(result.windows.length).toBeGreaterThan(0);
     expect(result).toMatchObject({ verdict: 'undecided', profile: null, steady: false });
     expect(result.throughputPerS).toBeNaN();
-    expect(result.notes).toEqual(['the run ended before profiling was over: run it for longer']);
+    expect(result.notes).toEqual([expect.stringContaining('takes 40 calls, after profiling;')]);
+  });
+
+  it('that ends just after the profile has that, and claims nothing', async () => {
+    const scaler = new DnnScaler(paperLimits, () => [10]);
+    const base = options({ scaler });
+    const trial = new Trial<number, number>({
+      ...base,
+      listener: {
+        onWindow: () => {
+          if (scaler.profile !== null) trial.stop();
+        },
+      },
+    });
+    expect(await play(trial, clockOf(base))).toMatchObject({
+      verdict: 'undecided',
+      profile: { probes: [{}, {}, {}] },
+    });
   });
 
   describe('with a limit for becoming steady', () => {

@@ -254,13 +254,10 @@ export class Trial<Row, Reply> {
   }
 
   #whyUndecided(slo: Slo): string {
-    if (this.#reports.length > 0)
-      return 'the run ended before profiling was over: run it for longer';
+    const percentile = percentileName(slo.percentile);
     const calls = samplesFor(slo.percentile);
-    return (
-      'the run ended before its first window was complete: run it for longer ' +
-      `(to claim ${percentileName(slo.percentile)} takes ${calls} calls, and ${this.#answered} rows were answered)`
-    );
+    const profile = this.#reports.length > 0 ? ', after profiling' : '';
+    return `the run ended before a window that can claim ${percentile} was complete: run it for longer (it takes ${calls} calls${profile}; ${this.#answered} rows were answered in all)`;
   }
 }
 

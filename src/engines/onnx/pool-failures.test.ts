@@ -38,6 +38,24 @@ describe('what cannot be reached', () => {
     expect(pool.freeInstances).toBe(1);
   });
 
+  it('gives those no other share once more when a replacement fails, too', () => {
+    const { pool, clock, started, applied, apply } = setUp();
+    apply({
+      ...{ instances: 3, batchSize: 1, config: configOf(1) },
+      configOf: (instances) => configOf(instances === 2 ? 2 : 4),
+    });
+    for (let i = 0; i < 2; i += 1) for (const at of [1, 2]) started[at]?.step();
+    started[3]?.die(fault('killed'));
+    expect(pool.target).toMatchObject({ instances: 2, config: configOf(2) });
+    clock.runUntil(clock.nowMs() + 1000);
+    expect(started[4]?.config).toEqual(configOf(2));
+    started[4]?.die(fault('killed'));
+    for (let i = 0; i < 4; i += 1) for (const instance of started) instance.step();
+    expect(applied).toEqual([null]);
+    expect(pool.target.instances).toBe(2);
+    expect(pool.freeInstances).toBe(2);
+  });
+
   it('asks before it starts one, and waits no longer than for those that are loading', () => {
     let left = 2;
     const { pool, started, applied, apply } = setUp({

@@ -81,24 +81,28 @@ function isWarm({ warm }: Planned, { batchSize }: PoolTarget): boolean {
 }
 
 /**
- * The target to be content with when an instance could not be started during a change: what is
- * there in the new configuration, as it is to be for so many, or else in the old one. Undefined when
- * nothing is there.
+ * The target to be content with when an instance could not be started during a change: what is there in
+ * the new configuration, as it is to be for so many, or else in the old one, where there are more of that.
+ * Undefined when nothing is there.
  */
 export function nearestTarget(
   members: readonly Planned[],
-  target: PoolTarget,
+  { configOf, ...target }: PoolTarget,
 ): PoolTarget | undefined {
   const live = members.filter(isLive);
-  const fresh = live.filter(({ config }) => sameConfig(config, target.config));
-  if (fresh.length > 0) {
-    const instances = Math.min(target.instances, fresh.length);
-    return { ...target, instances, config: target.configOf?.(instances) ?? target.config };
+  const countOf = (config: SessionConfig): number =>
+    live.filter((member) => sameConfig(member.config, config)).length;
+  const fresh = countOf(target.config);
+  const old = live.find(
+    ({ serving, config }) => serving && !sameConfig(config, target.config),
+  )?.config;
+  if (old !== undefined && countOf(old) > fresh) {
+    return { ...target, instances: Math.min(target.instances, countOf(old)), config: old };
   }
-  const config = live.find(({ serving }) => serving)?.config;
-  if (config === undefined) return undefined;
-  const count = live.filter((member) => sameConfig(member.config, config)).length;
-  return { ...target, instances: Math.min(target.instances, count), config };
+  if (fresh === 0) return undefined;
+  // Once: a replacement that fails, too, is no reason to replace those that there are again.
+  const instances = Math.min(target.instances, fresh);
+  return { ...target, instances, config: configOf?.(instances) ?? target.config };
 }
 
 function isReady({ state }: Planned): boolean {

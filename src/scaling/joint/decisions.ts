@@ -11,7 +11,12 @@ export function hold(point: OperatingPoint, reason: string): Decision {
   return { point, kind: 'hold', reason };
 }
 
-/** Stays, and says that no point is likely to hold the SLO. */
-export function outOfReach(point: OperatingPoint, why: string): Decision {
-  return { ...hold(point, `${why}: no other point is likely to hold it`), infeasible: true };
+/**
+ * Stays, and says that no other point is likely to hold the SLO.
+ *
+ * @param isOver whether this one breaks it
+ */
+export function outOfReach(point: OperatingPoint, why: string, isOver: boolean): Decision {
+  const decision = hold(point, `${why}: no other point is likely to hold it`);
+  return isOver ? { ...decision, infeasible: true } : decision;
 }

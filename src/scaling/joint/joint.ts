@@ -43,8 +43,8 @@ const clearlySafer = 0.004;
 const clearlyQuicker = 0.05;
 /** Requests this many times as late as the SLO queue for want of throughput, whatever it should be. */
 const farLate = 3;
-/** Calls this many times as long are as fast. */
-const asFast = 1.01;
+/** For calls up to so many times as long no other point is gone to. */
+const hardlyLonger = 1.01;
 /** From this share of a point's throughput on requests queue for want of it. */
 const busyShare = 0.85;
 
@@ -54,7 +54,8 @@ interface Standing {
   /** Rows per ms that the point in use is believed to answer. */
   readonly herePerMs: number;
   readonly load: LoadKind;
-  /** How it stands against the SLO, in words. */
+  /** Whether it breaks the SLO; and how it stands against it, in words. */
+  readonly isOver: boolean;
   readonly why: string;
 }
 
@@ -105,6 +106,7 @@ export class JointScaler implements Scaler {
       this.#renew();
     }
     const why = describeStanding(observation);
+    const isOver = standingOf(observation) === 'over';
     if (observation.rows === 0) {
       this.#reachability.recordFailed(point);
       return this.#retreat(point, why, null);
@@ -119,7 +121,8 @@ export class JointScaler implements Scaler {
     this.#valuation.learn(observation);
     if (this.#patience.isSettledAt(here, load)) {
       if (!this.#patience.isHopeless) return hold(point, `${why}: as expected, hold`);
-      if (standingOf(observation) === 'over') return outOfReach(point, why);
+      // Not over it any more: what holds may have come into reach.
+      if (isOver) return outOfReach(point, why, true);
     }
 
     const model = this.#readings.model(nearFuture(observation.endMs));
@@ -131,7 +134,7 @@ export class JointScaler implements Scaler {
       ...(load === 'late' && { mostLogMs: Math.log(callMs) - clearlyQuicker }),
     });
     const needed = neededPerMs(observation, load);
-    const standing = { here, herePerMs, load, why };
+    const standing = { here, herePerMs, load, isOver, why };
     const best = this.#improve(target, model, standing, needed);
     if (isDecision(best)) return best;
     const arriving = arrivingPerMs(observation);
@@ -304,17 +307,20 @@ export class JointScaler implements Scaler {
       this.#reachability.isReachable(batchSize, instances),
     );
     const target = fastest?.point ?? this.first();
-    const timesAsLong =
-      standing === null ? Infinity : standing.here.latencyMs / (fastest?.latencyMs ?? 0);
-    const mayGo = timesAsLong > asFast && this.#patience.allowsRetreat(timesAsLong);
-    if (sameKnobs(target, point) || !mayGo) {
-      if (standing !== null) {
-        const { here, load } = standing;
-        this.#patience.settleAt(here, load, { wanders: this.#wanders, isHopeless: true });
-      }
-      return outOfReach(point, why);
+    if (!sameKnobs(target, point) && this.#mayRetreat(standing, fastest)) {
+      return this.#moveTo(target, `${why}: back to the fastest calls, ${formatPoint(target)}`);
     }
-    return this.#moveTo(target, `${why}: back to the fastest calls, ${formatPoint(target)}`);
+    if (standing !== null) {
+      const { here, load } = standing;
+      this.#patience.settleAt(here, load, { wanders: this.#wanders, isHopeless: true });
+    }
+    return outOfReach(point, why, standing?.isOver ?? true);
+  }
+
+  #mayRetreat(standing: Standing | null, fastest: Reading | undefined): boolean {
+    if (standing === null || fastest === undefined) return true;
+    const timesAsLong = standing.here.latencyMs / fastest.latencyMs;
+    return timesAsLong > hardlyLonger && this.#patience.allowsRetreat(timesAsLong);
   }
 
   #renew(): void {

@@ -117,9 +117,9 @@ function deviceLaw(deviceShare: number, perRowShare: number, kind: Kind): Latenc
   return {
     logWeight: Math.log(kind.weight * host.weight * tile.weight),
     logShape: (batchSize, instances) => {
-      const tiles = Math.max(1, tile.rows === 1 ? batchSize : Math.ceil(batchSize / tile.rows));
+      const units = Math.max(1, tile.rows === 1 ? batchSize : Math.ceil(batchSize / tile.rows));
       const hostTime = hostAt1 * linear(host.perRowShare, batchSize) * instances ** host.exponent;
-      const deviceTime = deviceShare * linear(perRowShare, tiles);
+      const deviceTime = deviceShare * linear(perRowShare, units);
       const together = (hostTime ** bend + deviceTime ** bend) ** (1 / bend);
       const alone = Math.max(aloneFactor * deviceTime, together);
       if (instances <= 1) return Math.log(alone);
@@ -128,9 +128,9 @@ function deviceLaw(deviceShare: number, perRowShare: number, kind: Kind): Latenc
   };
 }
 
-/** 1 at one row, growing by `share` with each further row. */
-function linear(share: number, rows: number): number {
-  return 1 - share + share * rows;
+/** 1 for one row, or tile of rows, growing by `share` with each further one. */
+function linear(share: number, units: number): number {
+  return 1 - share + share * units;
 }
 
 function logSmoothMax(a: number, b: number): number {
@@ -139,16 +139,22 @@ function logSmoothMax(a: number, b: number): number {
   return Math.log(larger) + Math.log1p(ratio ** queueBend) / queueBend;
 }
 
-const wholeInstances = 64;
-const wholeShapes: (Float64Array | undefined)[] = [];
+/** More instances than there can be: tells points apart by one number. */
+const mostInstances = 1024;
+/** Points whose shapes are remembered, at 9 KB each. */
+const mostRemembered = 4096;
+const remembered = new Map<number, Float64Array>();
 
 /** `logShape` of every law at one point; remembered for whole batches and instances. */
 export function lawShapesAt(batchSize: number, instances: number): Float64Array {
   const isWhole = Number.isInteger(batchSize) && Number.isInteger(instances);
-  const key = batchSize * wholeInstances + instances;
-  const known = isWhole && instances < wholeInstances ? wholeShapes[key] : undefined;
+  const key = isWhole ? batchSize * mostInstances + instances : -1;
+  const known = isWhole ? remembered.get(key) : undefined;
   if (known !== undefined) return known;
   const shapes = Float64Array.from(latencyLaws, (law) => law.logShape(batchSize, instances));
-  if (isWhole && instances < wholeInstances) wholeShapes[key] = shapes;
+  if (isWhole) {
+    if (remembered.size >= mostRemembered) remembered.clear();
+    remembered.set(key, shapes);
+  }
   return shapes;
 }

@@ -195,8 +195,12 @@ export class LatencyModel implements LatencyPredictor {
   }
 }
 
+/** Batches that were not full are hardly points of their own. */
 function pointsIn(readings: readonly PointReading[]): number {
-  return new Set(readings.map(formatPoint)).size;
+  const whole = readings.map(({ batchSize, instances }) =>
+    formatPoint({ batchSize: Math.round(batchSize), instances: Math.round(instances) }),
+  );
+  return new Set(whole).size;
 }
 
 /** When the last one ended. */

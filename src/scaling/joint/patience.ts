@@ -114,7 +114,7 @@ export class Patience {
       ...{ logMs: Math.log(reading.latencyMs), logTail: reading.logTail, load },
       noise: isHopeless ? noiseWithoutHope : noise,
     };
-    if (load === 'closed' && !wanders) this.#windows = 0;
+    if (load === 'closed' && !wanders && !isHopeless) this.#windows = 0;
   }
 
   /**

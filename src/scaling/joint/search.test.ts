@@ -39,6 +39,15 @@ describe('search', () => {
     expect(Math.max(10 + batchSize, instances * batchSize)).toBeLessThanOrEqual(51);
   });
 
+  it('finds the best of many counts of instances, those between its strides, too', () => {
+    const many = { minBatchSize: 1, maxBatchSize: 128, maxInstances: 200 };
+    for (const best of [7, 11, 13, 47, 48, 49, 190, 200]) {
+      const model = believing((b, n) => (10 + b) * Math.max(1, (n / best) ** 3));
+      const found = search(options({ limits: many, model, incumbentPerMs: 0.01 }));
+      expect(found?.point.instances).toBe(best);
+    }
+  });
+
   it('finds nothing where nothing promises enough', () => {
     expect(search(options({ incumbentPerMs: 1.1 }))).toBeUndefined();
     expect(search(options({ isOpen: () => false }))).toBeUndefined();

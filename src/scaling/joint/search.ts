@@ -45,8 +45,9 @@ export interface SearchOptions {
 const excessWeight = 0.06;
 /** Ratios between neighbouring batch sizes of the first pass and of those around its best. */
 const strides = [1.2, 1.06, 1] as const;
-/** The same of counts of instances: up to ten each is looked at. */
+/** The same of counts of instances; up to this one each is looked at in the first pass. */
 const instanceStride = 1.15;
+const mostWithoutStride = 10;
 
 /**
  * The point with the largest expected gain, net of what going there has to promise and of the
@@ -94,7 +95,8 @@ export function search(options: SearchOptions): Candidate | undefined {
 
   for (let instances = minInstances; instances < maxInstances;) {
     scan(instances, minBatchSize, maxBatchSize, strides[0]);
-    instances = Math.max(instances + 1, Math.round(instances * instanceStride));
+    const next = instances < mostWithoutStride ? 0 : Math.round(instances * instanceStride);
+    instances = Math.max(instances + 1, next);
   }
   scan(maxInstances, minBatchSize, maxBatchSize, strides[0]);
   for (let pass = 1; pass < strides.length; pass += 1) {
@@ -104,8 +106,9 @@ export function search(options: SearchOptions): Candidate | undefined {
     const width = strides[pass - 1] as number;
     const from = Math.max(minBatchSize, Math.ceil(batchSize / width));
     const to = Math.min(maxBatchSize, Math.floor(batchSize * width));
-    const fewest = Math.max(minInstances, Math.ceil(instances / instanceStride));
-    const most = Math.min(maxInstances, Math.floor(instances * instanceStride));
+    const reach = instances < mostWithoutStride ? 1 : instanceStride;
+    const fewest = Math.max(minInstances, Math.ceil(instances / reach));
+    const most = Math.min(maxInstances, Math.floor(instances * reach));
     for (let near = fewest; near <= most; near += 1) scan(near, from, to, strides[pass] as number);
   }
   return cautious ?? bold;

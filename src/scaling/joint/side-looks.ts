@@ -12,9 +12,9 @@ const tightRoom = 0.7;
 
 /**
  * Laws that no reading contradicts may still be wrong where nothing was read. So before settling
- * there are looks, once each, at two instances if there was one only, at larger batches on one
- * instance under a tight SLO, and at a larger batch if the last step up was paid back and the latency
- * is still far from the SLO.
+ * there are looks: once each at two instances, if the best is on one and two were never tried, and at larger
+ * batches on one instance under a tight SLO; and from each point once at a larger batch, if the last step up
+ * raised throughput and the SLO would hold if latencies went on growing as they did.
  */
 export class SideLooks {
   readonly #limits: KnobLimits;
@@ -36,7 +36,7 @@ export class SideLooks {
   *around(best: Reading, target: LatencyTarget, readings: Readings): Generator<SearchLimits> {
     const { minBatchSize, maxBatchSize, maxInstances } = this.#limits;
     const { instances } = best.point;
-    const hasSeenTwo = readings.all.some((reading) => reading.instances === 2);
+    const hasSeenTwo = readings.all.some((reading) => reading.point.instances === 2);
     if (!this.#hasTriedInstances && instances === 1 && !hasSeenTwo && maxInstances > 1) {
       this.#hasTriedInstances = true;
       yield { ...this.#limits, minInstances: 2, maxInstances: 2 };
