@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+/** Its path. */
+export const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
 export interface Ended {
   readonly code: number | null;

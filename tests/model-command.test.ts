@@ -2,11 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { floats, ints, smallModel } from '../src/models/testing/small-models.ts';
-
-const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+import { cli } from './built-cli.ts';
 
 let folder: string;
 let file: string;

@@ -6,9 +6,10 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cli, startWith } from './built-cli.ts';
+import type { Ended } from './built-cli.ts';
 import { fakeSmi } from './nvidia-smi/fake-smi.ts';
 
-const cli = path.join(import.meta.dirname, '../dist/cli/main.js');
 let folder: string;
 
 beforeAll(() => {
@@ -21,26 +22,13 @@ afterAll(() => {
 });
 
 /** Runs the command on a machine whose nvidia-smi behaves as told. */
-function run(behaviour: string, ...args: string[]) {
+async function run(behaviour: string, ...args: string[]): Promise<Ended & { pids: number[] }> {
   const log = path.join(mkdtempSync(path.join(folder, 'run-')), 'starts.txt');
   const PATH = `${folder}${path.delimiter}${process.env.PATH ?? ''}`;
-  const child = spawn(process.execPath, [cli, ...args, '--quiet'], {
-    env: { ...process.env, PATH, FAKE_SMI: behaviour, FAKE_SMI_LOG: log },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  return new Promise<{ code: number | null; stdout: string; stderr: string; pids: number[] }>(
-    (resolve) => {
-      child.on('close', (code) => {
-        const starts = existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : [];
-        const pids = starts.map((line) => parseInt(line, 10));
-        resolve({ code, stdout, stderr, pids });
-      });
-    },
-  );
+  const environment = { PATH, FAKE_SMI: behaviour, FAKE_SMI_LOG: log };
+  const ended = await startWith(environment, ...args, '--quiet').ended;
+  const starts = existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : [];
+  return { ...ended, pids: starts.map((line) => parseInt(line, 10)) };
 }
 
 const model = ['run', 'zoo:dan_sst', '--slo', '5s', '--scaler', 'fixed:4,1', '--duration', '4s'];

@@ -3,11 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { samplePhotos } from '../examples/photos.ts';
+import { cli } from './built-cli.ts';
 
-const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 let folder: string;
 
 beforeAll(() => {

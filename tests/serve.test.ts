@@ -7,12 +7,11 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { samplePhotos } from '../examples/photos.ts';
+import { cli } from './built-cli.ts';
 
-const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 const guide = readFileSync(new URL('../docs/serving.md', import.meta.url), 'utf8');
 const execute = promisify(execFile);

@@ -72,7 +72,7 @@ type Law = (batchSize: number, instances: number) => number;
 function lawOf(shape: Shape, random: Random, maxInstances: number): Law {
   const baseMs = logUniform(random, 8, 60);
   const deviceShare = shape === 'cores' || shape === 'serial' ? 1 : logUniform(random, 0.04, 1);
-  const perRow = shape === 'serial' ? 1 : uniform(random, 0.05, 1);
+  const perRow = perRowShare(shape, random);
   const hostMs = baseMs * (1 - deviceShare);
   const device = (rows: number): number => baseMs * deviceShare * (1 - perRow + perRow * rows);
   const plain: Law = (b, n) => Math.max(hostMs + device(b), n * device(b));
@@ -111,16 +111,15 @@ function lawOf(shape: Shape, random: Random, maxInstances: number): Law {
       const exponent = uniform(random, 1.05, 1.4);
       return (b, n) => Math.max(hostMs + device(b), n ** exponent * device(b));
     }
-    case 'weights alone': {
-      // Read once a call, however many rows share them.
-      const rowShare = logUniform(random, 0.0005, 0.01);
-      const alone = (rows: number): number =>
-        baseMs * deviceShare * (1 - rowShare + rowShare * rows);
-      return (b, n) => Math.max(hostMs + alone(b), n * alone(b));
-    }
     default:
       return plain;
   }
+}
+
+/** Of the device time of one row: the rest, as reading the weights, is paid once a call. */
+function perRowShare(shape: Shape, random: Random): number {
+  if (shape === 'serial') return 1;
+  return shape === 'weights alone' ? logUniform(random, 0.0005, 0.01) : uniform(random, 0.05, 1);
 }
 
 /** A smooth factor of some percent over the logarithms of both knobs. */

@@ -255,11 +255,10 @@ export class Deployment<Row = unknown, Reply = unknown> {
     if (!measurement.isComplete(nowMs, this.#slo, wanted)) return;
     const sample = measurement.close(nowMs, this.#slo);
     const decision = this.#scaler.decide(measurement.observe(this.#slo));
-    this.#listener.onWindow?.({
-      ...{ point: measurement.point, sample, slo: this.#slo, wanted, decision },
-    });
+    const { point } = measurement;
+    this.#listener.onWindow?.({ point, sample, slo: this.#slo, wanted, decision });
     // The listener may have begun to drain.
-    if (!this.#isServing() || !asksForChange(decision.point, measurement.point)) return;
+    if (!this.#isServing() || !asksForChange(decision.point, point)) return;
     this.#phase = 'changing';
     this.#change(decision.point, () => undefined);
   }

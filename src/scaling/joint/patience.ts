@@ -36,7 +36,7 @@ export class Patience {
     readonly logMs: number;
     readonly logTail: number;
     readonly load: LoadKind;
-    readonly noise: typeof noise;
+    readonly isHopeless: boolean;
   } | null = null;
   /** Since it settled, see `settleAt`. */
   #windows = 0;
@@ -60,7 +60,7 @@ export class Patience {
 
   /** Settled where no point is known to hold the SLO. */
   get isHopeless(): boolean {
-    return this.#settled?.noise === noiseWithoutHope;
+    return this.#settled?.isHopeless === true;
   }
 
   /** Gone back and forth between known points for long enough: none of them is clearly the best. */
@@ -110,10 +110,8 @@ export class Patience {
     { wanders = false, isHopeless = false }: { wanders?: boolean; isHopeless?: boolean } = {},
   ): void {
     this.#hasSettled = true;
-    this.#settled = {
-      ...{ logMs: Math.log(reading.latencyMs), logTail: reading.logTail, load },
-      noise: isHopeless ? noiseWithoutHope : noise,
-    };
+    const { latencyMs, logTail } = reading;
+    this.#settled = { logMs: Math.log(latencyMs), logTail, load, isHopeless };
     if (load === 'closed' && !wanders && !isHopeless) this.#windows = 0;
   }
 
@@ -137,7 +135,8 @@ export class Patience {
       return false;
     }
     if (load !== 'closed') return true;
-    const { logMs, logTail, noise: same } = this.#settled;
+    const { logMs, logTail, isHopeless } = this.#settled;
+    const same = isHopeless ? noiseWithoutHope : noise;
     return (
       Math.abs(Math.log(reading.latencyMs) - logMs) < same.mean &&
       Math.abs(reading.logTail - logTail) < same.tail

@@ -86,17 +86,16 @@ export function search(options: SearchOptions): Candidate | undefined {
     else bold = found;
   };
   const scan = (instances: number, from: number, to: number, stride: number): void => {
-    for (let batchSize = from; batchSize < to;) {
+    for (let batchSize = from; batchSize < to; batchSize = further(batchSize, stride)) {
       consider(batchSize, instances);
-      batchSize = Math.max(batchSize + 1, Math.round(batchSize * stride));
     }
     consider(to, instances);
   };
+  const strideOf = (instances: number): number =>
+    instances < mostWithoutStride ? 1 : instanceStride;
 
-  for (let instances = minInstances; instances < maxInstances;) {
-    scan(instances, minBatchSize, maxBatchSize, strides[0]);
-    const next = instances < mostWithoutStride ? 0 : Math.round(instances * instanceStride);
-    instances = Math.max(instances + 1, next);
+  for (let k = minInstances; k < maxInstances; k = further(k, strideOf(k))) {
+    scan(k, minBatchSize, maxBatchSize, strides[0]);
   }
   scan(maxInstances, minBatchSize, maxBatchSize, strides[0]);
   for (let pass = 1; pass < strides.length; pass += 1) {
@@ -106,12 +105,17 @@ export function search(options: SearchOptions): Candidate | undefined {
     const width = strides[pass - 1] as number;
     const from = Math.max(minBatchSize, Math.ceil(batchSize / width));
     const to = Math.min(maxBatchSize, Math.floor(batchSize * width));
-    const reach = instances < mostWithoutStride ? 1 : instanceStride;
+    const reach = strideOf(instances);
     const fewest = Math.max(minInstances, Math.ceil(instances / reach));
     const most = Math.min(maxInstances, Math.floor(instances * reach));
     for (let near = fewest; near <= most; near += 1) scan(near, from, to, strides[pass] as number);
   }
   return cautious ?? bold;
+}
+
+/** So many times as many, and at least one more. */
+function further(count: number, stride: number): number {
+  return Math.max(count + 1, Math.round(count * stride));
 }
 
 interface Scored extends Candidate {
