@@ -34,7 +34,7 @@ describe('dnnscaler run', () => {
       );
     let ended = await runFor('9s');
     // On a machine that gives this process a tenth of a core, profiling alone takes that long.
-    if (ended.stdout.includes('"approach": null')) ended = await runFor('60s');
+    if (ended.stdout.includes('"verdict": "undecided"')) ended = await runFor('60s');
     const { code, stdout, stderr } = ended;
     expect(stderr).toBe('');
     const result = JSON.parse(stdout) as Record<string, unknown>;
