@@ -1,31 +1,34 @@
 /** What a thread instance executes. */
 import { parentPort } from 'node:worker_threads';
-import type { FromInstance, ToInstance } from './protocol.ts';
+import type { PackedTensor, ToInstance } from './protocol.ts';
 import { serveInstance } from './serve-instance.ts';
-
-/** What the engine's side of a thread posts. */
-export interface ToThread {
-  readonly message: ToInstance;
-  readonly payload?: ArrayBuffer;
-}
-
-/** What a thread posts. */
-export interface FromThread {
-  readonly message: FromInstance;
-  readonly payload?: ArrayBuffer;
-  readonly returned?: ArrayBuffer;
-}
+import { liesTheSame } from './thread-messages.ts';
+import type { FromThread, ToThread } from './thread-messages.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('this file is the entry point of a worker thread');
 
+let sent: readonly PackedTensor[] = [];
+let received: readonly PackedTensor[] = [];
+
 const receive = serveInstance({
   post(message, payload, returned) {
     const buffers = [payload?.buffer, returned].filter((buffer) => buffer !== undefined);
-    port.postMessage({ message, payload: payload?.buffer, returned }, buffers);
+    const buffer = payload?.buffer;
+    let posted: FromThread = { message, payload: buffer, returned };
+    if (message.kind === 'ran') {
+      const { tensors, runMs } = message;
+      if (liesTheSame(tensors, sent)) posted = { runMs, payload: buffer, returned };
+      sent = tensors;
+    }
+    port.postMessage(posted, buffers);
   },
   flushed: () => undefined,
   end: () => port.close(),
 });
 
-port.on('message', ({ message, payload }: ToThread) => receive(message, payload));
+port.on('message', ({ message, payload }: ToThread) => {
+  const whole: ToInstance = message ?? { kind: 'run', tensors: received };
+  if (whole.kind === 'run') received = whole.tensors;
+  receive(whole, payload);
+});

@@ -2,7 +2,9 @@ import { Worker } from 'node:worker_threads';
 import { DnnScalerError } from '../../errors.ts';
 import { entryFile } from './entry-file.ts';
 import type { Link, LinkListener } from './link.ts';
-import type { FromThread, ToThread } from './thread-entry.ts';
+import type { FromInstance, PackedTensor } from './protocol.ts';
+import { liesTheSame } from './thread-messages.ts';
+import type { FromThread, ToThread } from './thread-messages.ts';
 
 /**
  * Starts a thread instance. Buffers are transferred there and back, never copied.
@@ -19,8 +21,12 @@ export function openThreadLink(listener: LinkListener): Link {
     name: 'dnnscaler instance',
   });
   let how: string | undefined;
-  worker.on('message', ({ message, payload, returned }: FromThread) => {
-    listener.onMessage(message, payload, returned);
+  let sent: readonly PackedTensor[] = [];
+  let received: readonly PackedTensor[] = [];
+  worker.on('message', ({ message, runMs = 0, payload, returned }: FromThread) => {
+    const whole: FromInstance = message ?? { kind: 'ran', tensors: received, runMs };
+    if (whole.kind === 'ran') received = whole.tensors;
+    listener.onMessage(whole, payload, returned);
   });
   worker.on('error', (error) => {
     how = `its thread threw "${error instanceof Error ? error.message : String(error)}"`;
@@ -32,9 +38,17 @@ export function openThreadLink(listener: LinkListener): Link {
       if (payload !== undefined && 'pieces' in payload) {
         throw new DnnScalerError('internal', 'to a thread a batch goes in one buffer');
       }
-      const posted: ToThread =
-        payload === undefined ? { message } : { message, payload: payload.buffer };
-      worker.postMessage(posted, payload === undefined ? [] : [payload.buffer]);
+      if (payload === undefined) {
+        worker.postMessage({ message } satisfies ToThread);
+        return;
+      }
+      const { buffer } = payload;
+      const tensors = message.kind === 'run' ? message.tensors : [];
+      const posted: ToThread = liesTheSame(tensors, sent)
+        ? { payload: buffer }
+        : { message, payload: buffer };
+      sent = tensors;
+      worker.postMessage(posted, [buffer]);
     },
     giveUp() {
       worker.unref();
