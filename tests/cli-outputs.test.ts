@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FixtureFolder } from '../src/engines/onnx/testing/fixtures.ts';
-import { run } from './built-cli.ts';
+import { parseSurfaces } from '../src/simulator/surface-csv.ts';
+import { run, start } from './built-cli.ts';
 
 const models = new FixtureFolder();
 let folder: string;
@@ -61,5 +62,32 @@ describe('long commands', () => {
     expect(runs.map(({ scaler }) => scaler)).toEqual([
       ...['joint', 'dnnscaler', 'clipper', 'fixed:3,1'],
     ]);
+  });
+
+  it('profile keeps what it has measured of a surface when it is interrupted', async () => {
+    const file = join(folder, 'surface.csv');
+    const { child, ended } = start(
+      ...['profile', 'zoo:mobilenet_v1_025', '--surface', file],
+      ...['--point-time', '300ms', '--max-batch', '64'],
+    );
+    let seen = '';
+    await new Promise<void>((resolve) => {
+      child.stderr?.on('data', (text: string) => {
+        seen += text;
+        // Of the surface: the profiler has no such point.
+        if (seen.includes('batch 2 x 1 instance')) resolve();
+      });
+      child.on('close', () => {
+        resolve();
+      });
+    });
+    child.kill('SIGINT');
+    const { code, stdout, stderr } = await ended;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/interrupted: the surface has \d+ of 14 points/);
+    expect(stdout).toMatch(/Batching|Multi-Tenancy/);
+    const { points } = parseSurfaces(await readFile(file, 'utf8'), file).get('mobilenet_v1_025')!;
+    expect(points.length).toBeGreaterThanOrEqual(2);
+    expect(points.length).toBeLessThan(14);
   });
 });

@@ -12,7 +12,7 @@ import {
   scalerHelp,
   sloFrom,
 } from './options.ts';
-import { requireWritable } from './output-file.ts';
+import { requireWritable, writeInTurn } from './output-file.ts';
 import type { PowerCliOptions } from './power-options.ts';
 import { addPowerOptions } from './power-options.ts';
 import { figureOfRuns } from '../experiments/report/surface-figure.ts';
@@ -115,13 +115,16 @@ async function compare(model: string, options: CompareCliOptions): Promise<void>
     );
   }
   // After the figures: a disk that is full, or a run that failed, must not cost those of the others.
-  if (options.csv !== undefined) await writeTimeSeries(options.csv, results);
-  if (options.plot !== undefined) {
-    await writePlot(options.plot, {
-      title: `${name}: the points that the scalers went to`,
-      about: `${formatSlo(slo)}. Each rectangle is an operating point that was measured; numbers count the steps of the first scaler.`,
-      figure: figureOfRuns(results),
-    });
-  }
+  const { csv, plot } = options;
+  await writeInTurn(
+    csv !== undefined && (() => writeTimeSeries(csv, results)),
+    plot !== undefined &&
+      (() =>
+        writePlot(plot, {
+          title: `${name}: the points that the scalers went to`,
+          about: `${formatSlo(slo)}. Each rectangle is an operating point that was measured; numbers count the steps of the first scaler.`,
+          figure: figureOfRuns(results),
+        })),
+  );
   if (failure !== undefined) throw failure;
 }

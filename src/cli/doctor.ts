@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { examine } from './doctor-report.ts';
 import { doctorText } from './doctor-text.ts';
 import { errorExitCodes } from './exit-codes.ts';
@@ -18,11 +18,10 @@ export function doctorCommand(): Command {
   return new Command('doctor')
     .description('say what this machine can do: cores, memory, GPUs, and providers that really run')
     .option('--json', 'print one JSON object on standard output')
-    .option(
-      '--limit <duration>',
-      'how long a provider may take to load or run a small model (default: 60s)',
-      durationParser('--limit'),
-      60_000,
+    .addOption(
+      new Option('--limit <duration>', 'how long a provider may take to load or run a small model')
+        .argParser(durationParser('--limit'))
+        .default(60_000, '60s'),
     )
     .addHelpText(
       'after',

@@ -20,7 +20,7 @@ import { addLoadOptions, choosePattern } from './load-options.ts';
 import { summarizeLoadText } from './load-text.ts';
 import { loadView } from './load-view.ts';
 import { sloFrom } from './options.ts';
-import { requireWritable, writeOutput } from './output-file.ts';
+import { requireWritable, writeInTurn, writeOutput } from './output-file.ts';
 
 /** `dnnscaler load`: requests to any server of the Open Inference Protocol, and what they met. */
 export function loadCommand(): Command {
@@ -77,15 +77,16 @@ async function load(url: string, options: LoadCliOptions, command: Command): Pro
   } else {
     process.stdout.write(`${summarizeLoadText(title, result)}\n`);
   }
-  if (options.csv !== undefined) {
-    await writeOutput('--csv', options.csv, seriesCsv(result.windows));
-  }
-  if (options.report !== undefined) {
-    // The chart library is large: only who wants charts waits for it.
-    const { loadReportHtml } = await import('../experiments/load/report-page.ts');
-    const page = loadReportHtml({ model, url, settings, result });
-    await writeOutput('--report', options.report, page);
-  }
+  const { csv, report } = options;
+  await writeInTurn(
+    csv !== undefined && (() => writeOutput('--csv', csv, seriesCsv(result.windows))),
+    report !== undefined &&
+      (async () => {
+        // The chart library is large: only who wants charts waits for it.
+        const { loadReportHtml } = await import('../experiments/load/report-page.ts');
+        await writeOutput('--report', report, loadReportHtml({ model, url, settings, result }));
+      }),
+  );
   process.exitCode = verdictExitCodes[result.verdict];
 }
 

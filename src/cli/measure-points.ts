@@ -22,13 +22,27 @@ export interface MeasureOptions {
  * @throws DnnScalerError `cancelled` when a signal ended it before every point was measured
  */
 export async function measurePoints(
+  model: OpenedModel,
+  points: readonly OperatingPoint[],
+  options: MeasureOptions,
+): Promise<readonly Observation[]> {
+  const observations = await measureUntilInterrupted(model, points, options);
+  if (observations.length < points.length) {
+    throw new DnnScalerError('cancelled', 'interrupted before every point was measured');
+  }
+  return observations;
+}
+
+/** The same; when a signal ends it, those measured until then. */
+export async function measureUntilInterrupted(
   { engine, source }: OpenedModel,
   points: readonly OperatingPoint[],
   { pointMs, interrupts, quiet }: MeasureOptions,
 ): Promise<readonly Observation[]> {
+  if (interrupts.pending) return [];
   const progress = stepProgress(quiet ? null : process.stderr);
   try {
-    const observations = await runSweep({
+    return await runSweep({
       engine,
       source,
       clock: systemClock,
@@ -41,10 +55,6 @@ export async function measurePoints(
         interrupts.handle(stop);
       },
     });
-    if (observations.length < points.length) {
-      throw new DnnScalerError('cancelled', 'interrupted before every point was measured');
-    }
-    return observations;
   } finally {
     progress.end();
   }

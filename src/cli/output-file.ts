@@ -32,6 +32,22 @@ async function tryAccess(file: string): Promise<void> {
   await access(found === undefined ? dirname(file) : file, constants.W_OK);
 }
 
+/** Writes each that is wanted, whatever becomes of those before; throws what the first to fail has thrown. */
+export async function writeInTurn(
+  ...writes: readonly (false | (() => Promise<void>))[]
+): Promise<void> {
+  const failures: unknown[] = [];
+  for (const write of writes) {
+    if (write === false) continue;
+    try {
+      await write();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
 /** @throws DnnScalerError `invalid-argument` when the file cannot be written */
 export async function writeOutput(option: string, file: string, text: string): Promise<void> {
   try {

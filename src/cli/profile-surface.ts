@@ -1,33 +1,54 @@
+import { DnnScalerError } from '../errors.ts';
 import type { KnobLimits, OperatingPoint } from '../operating-point.ts';
 import type { SurfacePoint } from '../simulator/surface.ts';
 import { Surface } from '../simulator/surface.ts';
 import { writeSurfaces } from '../simulator/surface-csv.ts';
 import type { MeasureOptions } from './measure-points.ts';
-import { measurePoints } from './measure-points.ts';
+import { measureUntilInterrupted } from './measure-points.ts';
 import type { OpenedModel } from './open-model.ts';
 import { writeOutput } from './output-file.ts';
+
+/** What was measured of a surface: all of it, unless a signal came. */
+export interface MeasuredSurface {
+  readonly points: readonly SurfacePoint[];
+  /** Points that were to be measured. */
+  readonly wanted: number;
+}
 
 /** Measures batch sizes in powers of two (and the largest) by every count of instances. */
 export async function measureSurface(
   model: OpenedModel,
   options: MeasureOptions,
-): Promise<readonly SurfacePoint[]> {
-  const observations = await measurePoints(model, gridOf(model.engine.limits), options);
-  return observations.map(({ point, throughputPerS }) => ({
+): Promise<MeasuredSurface> {
+  const grid = gridOf(model.engine.limits);
+  const observations = await measureUntilInterrupted(model, grid, options);
+  const points = observations.map(({ point, throughputPerS }) => ({
     batchSize: point.batchSize,
     instances: point.instances,
     // The latency that makes throughput = instances x batch / latency, as the format has it.
     latencyMs: (1000 * point.batchSize * point.instances) / throughputPerS,
   }));
+  return { points, wanted: grid.length };
 }
 
-/** @throws DnnScalerError `invalid-argument` when the file cannot be written */
+/**
+ * Writes as many points as there are.
+ *
+ * @throws DnnScalerError `invalid-argument` when the file cannot be written; `cancelled`, when it has
+ *   been, where points are missing
+ */
 export async function writeSurface(
   file: string,
   network: string,
-  points: readonly SurfacePoint[],
+  { points, wanted }: MeasuredSurface,
 ): Promise<void> {
-  await writeOutput('--surface', file, writeSurfaces([new Surface(network, points)]));
+  if (points.length > 0) {
+    await writeOutput('--surface', file, writeSurfaces([new Surface(network, points)]));
+  }
+  if (points.length < wanted) {
+    const message = `interrupted: the surface has ${points.length} of ${wanted} points`;
+    throw new DnnScalerError('cancelled', message);
+  }
 }
 
 function gridOf({ minBatchSize, maxBatchSize, maxInstances }: KnobLimits): OperatingPoint[] {

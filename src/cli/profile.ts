@@ -1,16 +1,16 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { formatPoint } from '../operating-point.ts';
 import { Profiler, describeProfile } from '../scaling/profiler.ts';
 import type { ProfileReport } from '../scaling/scaler.ts';
-import type { SurfacePoint } from '../simulator/surface.ts';
-import { formatMs, formatPerS, parseDurationMs } from '../units.ts';
+import { formatMs, formatPerS } from '../units.ts';
 import { measurePoints } from './measure-points.ts';
 import type { OpenedModel } from './open-model.ts';
 import type { ModelCliOptions, OutputCliOptions } from './options.ts';
 import { addEngineOptions, addInputOption, durationParser } from './options.ts';
-import { requireWritable } from './output-file.ts';
+import { requireWritable, writeInTurn } from './output-file.ts';
 import type { CurveReport } from './profile-estimate.ts';
 import { describeCurve, measureCurve, writeCurvePlot } from './profile-estimate.ts';
+import type { MeasuredSurface } from './profile-surface.ts';
 import { measureSurface, writeSurface } from './profile-surface.ts';
 import { keepProfile } from './profiles.ts';
 import { renderTable } from './text-table.ts';
@@ -29,11 +29,10 @@ export function profileCommand(): Command {
   const command = new Command('profile')
     .description('measure throughput at (1,1), (32,1) and (1,8) and say which knob helps more')
     .argument('<model>', 'an ONNX file, or zoo:NAME')
-    .option(
-      '--point-time <duration>',
-      'time to measure at each point, at least',
-      durationParser('--point-time'),
-      parseDurationMs('2s', '--point-time'),
+    .addOption(
+      new Option('--point-time <duration>', 'time to measure at each point, at least')
+        .argParser(durationParser('--point-time'))
+        .default(2000, '2s'),
     )
     .option('--estimate', 'measure every count of instances, beside what two of them estimate')
     .option('--plot <file>', 'with --estimate: draw both curves as an SVG file')
@@ -64,8 +63,8 @@ interface ProfileOutput {
   readonly engine: string;
   readonly profile: ProfileReport;
   readonly curve: CurveReport | null;
-  /** Measured for --surface. */
-  readonly points: readonly SurfacePoint[];
+  /** Measured for --surface; null without it. */
+  readonly surface: MeasuredSurface | null;
   readonly notes: readonly string[];
 }
 
@@ -82,7 +81,7 @@ async function profile(model: string, options: ProfileCliOptions): Promise<void>
     }
     const curve = options.estimate === true ? await measureCurve(opened, measuring) : null;
     await keep(opened, profiler, curve);
-    const points = surface === undefined ? [] : await measureSurface(opened, measuring);
+    const measured = surface === undefined ? null : await measureSurface(opened, measuring);
     const { notes } = engine.limits;
     const report = profiler.report();
     return {
@@ -90,21 +89,22 @@ async function profile(model: string, options: ProfileCliOptions): Promise<void>
       engine: engine.name,
       profile: report,
       curve,
-      points,
+      surface: measured,
       notes,
     };
   });
   if (options.json === true) {
-    const { profile: report, points, ...rest } = output;
-    const json = { ...rest, surfacePoints: points.length, ...report };
+    const { profile: report, surface: measured, ...rest } = output;
+    const json = { ...rest, surfacePoints: measured?.points.length ?? 0, ...report };
     process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
   } else {
     process.stdout.write(`${describe(output, options)}\n`);
   }
-  if (output.curve !== null && plot !== undefined) {
-    await writeCurvePlot(plot, output.model, output.curve);
-  }
-  if (surface !== undefined) await writeSurface(surface, output.model, output.points);
+  const { model: name, curve, surface: measured } = output;
+  await writeInTurn(
+    curve !== null && plot !== undefined && (() => writeCurvePlot(plot, name, curve)),
+    measured !== null && surface !== undefined && (() => writeSurface(surface, name, measured)),
+  );
 }
 
 /** What was measured becomes part of the library for the networks to come. */
@@ -148,7 +148,9 @@ function describe(output: ProfileOutput, { plot, surface }: ProfileCliOptions): 
     describeProfile(output.profile),
     ...(output.curve === null ? [] : ['', describeCurve(output.curve)]),
     ...(output.curve === null || plot === undefined ? [] : [`plot: ${plot}`]),
-    ...(surface === undefined ? [] : [`surface of ${output.points.length} points: ${surface}`]),
+    ...(output.surface === null
+      ? []
+      : [`surface of ${output.surface.points.length} points: ${surface}`]),
     ...output.notes.map((note) => `note: ${note}`),
   ].join('\n');
 }

@@ -19,7 +19,7 @@ import { addObjectiveOptions, parseSeed, scalerHelp, sloFrom } from './options.t
 import type { PowerCliOptions } from './power-options.ts';
 import { addObjectiveOption, noMeter } from './power-options.ts';
 import { figureOfSurface } from '../experiments/report/surface-figure.ts';
-import { requireWritable } from './output-file.ts';
+import { requireWritable, writeInTurn } from './output-file.ts';
 import { parsePlotFile, writePlot } from './plot.ts';
 import { readSurface } from './read-surface.ts';
 import { summarize } from './result-text.ts';
@@ -88,14 +88,17 @@ async function run(file: string, options: SimulateCliOptions): Promise<void> {
       ? `${JSON.stringify(report, null, 2)}\n`
       : `${describe(surface.network, result, oracle)}\n`,
   );
-  if (options.csv !== undefined) await writeTimeSeries(options.csv, [result]);
-  if (options.plot !== undefined) {
-    await writePlot(options.plot, {
-      title: `${surface.network}: where ${result.scaler} went`,
-      about: `${formatSlo(finalSlo)}, simulated with ${(100 * options.noise).toFixed(0)}% noise. Numbers count the steps; the oracle's point is the best of all.`,
-      figure: figureOfSurface(surface, finalSlo, options.noise, [result]),
-    });
-  }
+  const { csv, plot } = options;
+  await writeInTurn(
+    csv !== undefined && (() => writeTimeSeries(csv, [result])),
+    plot !== undefined &&
+      (() =>
+        writePlot(plot, {
+          title: `${surface.network}: where ${result.scaler} went`,
+          about: `${formatSlo(finalSlo)}, simulated with ${(100 * options.noise).toFixed(0)}% noise. Numbers count the steps; the oracle's point is the best of all.`,
+          figure: figureOfSurface(surface, finalSlo, options.noise, [result]),
+        })),
+  );
   process.exitCode = verdictExitCodes[result.verdict];
 }
 
