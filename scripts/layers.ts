@@ -34,6 +34,9 @@ export type Layer = (typeof layers)[number];
 /** Layers that never see each other, whatever their order: `serving/` joins them. */
 const strangers: readonly Layer[] = ['engines', 'batching', 'scaling'];
 
+/** Folders inside a layer that build on each other, the lowest first; each without those named before it. */
+const rooms = ['src/scaling/joint/model', 'src/scaling/joint/knowledge', 'src/scaling/joint'];
+
 const leaves = [
   'errors',
   'units',
@@ -121,7 +124,15 @@ function brokenRule(
   if (layers.indexOf(to) < layers.indexOf(from)) {
     return `${show(from)} may not import from ${show(to)}, a higher layer`;
   }
+  const [room, other] = [roomOf(file), roomOf(target)];
+  if (room !== -1 && other > room) {
+    return `${rooms[room]}/ may not import from ${rooms[other]}/, which builds on it`;
+  }
   return undefined;
+}
+
+function roomOf(file: string): number {
+  return rooms.findIndex((room) => file.startsWith(`${room}/`));
 }
 
 function layerOf(file: string): Layer | undefined {

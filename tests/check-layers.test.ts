@@ -60,6 +60,22 @@ describe('the layer check', () => {
     expect(problems('src/slo.ts', "import { row } from './tensor/row.ts';")).toHaveLength(1);
   });
 
+  it.each([
+    ['model/a.ts', '../knowledge/b.ts'],
+    ['model/a.ts', '../joint.ts'],
+    ['knowledge/a.ts', '../joint.ts'],
+  ])('keeps joint/%s from importing %s, which builds on it', (file, specifier) => {
+    const [problem] = problems(`src/scaling/joint/${file}`, `import '${specifier}';`);
+    expect(problem).toMatch(/which builds on it$/);
+  });
+
+  it('lets the rooms of joint/ import lower ones and what is beside it', () => {
+    expect(problems('src/scaling/joint/joint.ts', "import './knowledge/a.ts';")).toEqual([]);
+    expect(problems('src/scaling/joint/knowledge/a.ts', "import '../model/b.ts';")).toEqual([]);
+    expect(problems('src/scaling/joint/model/a.ts', "import '../../scaler.ts';")).toEqual([]);
+    expect(problems('src/scaling/fixed.ts', "import './joint/joint.ts';")).toEqual([]);
+  });
+
   it('rejects folders and root files that have no layer', () => {
     expect(problems('src/helpers/a.ts', '')).toEqual([
       'src/helpers/a.ts:1: src/helpers belongs to no layer; give it its place in scripts/layers.ts',

@@ -5,7 +5,7 @@ import { Valuation } from '../valuation.ts';
 import { bestKnown } from './incumbent.ts';
 import { LatencyTarget } from './latency-target.ts';
 import { Reachability } from './reachability.ts';
-import { Readings } from './readings.ts';
+import { Readings } from './knowledge/readings.ts';
 
 /** Latencies in ms by batch size, with one instance: 0.792, 0.8, 0.804 and 0.816 rows per ms. */
 const latencies = new Map([

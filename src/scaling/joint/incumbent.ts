@@ -1,11 +1,11 @@
 import type { OperatingPoint } from '../../operating-point.ts';
 import { sameKnobs } from '../../operating-point.ts';
 import type { Valuation } from '../valuation.ts';
-import { meanLogMs } from './belief.ts';
-import type { LatencyModel } from './latency-model.ts';
+import { meanLogMs } from './model/belief.ts';
+import type { LatencyModel } from './model/latency-model.ts';
 import type { LatencyTarget } from './latency-target.ts';
 import type { Reachability } from './reachability.ts';
-import type { Reading, Readings } from './readings.ts';
+import type { Reading, Readings } from './knowledge/readings.ts';
 
 /** Another known point has to be this much better than the one in use, as a share; once settled: */
 const clearlyBetter = 0.01;

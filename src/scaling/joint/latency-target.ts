@@ -1,5 +1,5 @@
 import type { Slo } from '../../slo.ts';
-import type { Tail } from './tail.ts';
+import type { Tail } from './model/tail.ts';
 
 /** Share of the tail seen that is kept as a margin under the SLO when going somewhere. */
 const aimMargin = 0.3;

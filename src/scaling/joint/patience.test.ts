@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Patience } from './patience.ts';
-import type { Reading } from './readings.ts';
+import type { Reading } from './knowledge/readings.ts';
 
 const reading: Reading = {
   point: { batchSize: 4, instances: 2 },

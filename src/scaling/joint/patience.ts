@@ -1,5 +1,5 @@
 import type { LoadKind } from './load.ts';
-import type { Reading } from './readings.ts';
+import type { Reading } from './knowledge/readings.ts';
 
 /** Moves after which the gain that another one has to promise has doubled; it rises with the cube. */
 const movesToDouble = 9;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { LatencyBelief } from './belief.ts';
+import type { LatencyBelief } from './model/belief.ts';
 import type { SearchOptions } from './search.ts';
 import { search } from './search.ts';
 

@@ -1,8 +1,8 @@
 import type { KnobLimits, OperatingPoint } from '../../operating-point.ts';
 import { formatPoint } from '../../operating-point.ts';
 import { formatMs, formatPerS, formatShare } from '../../units.ts';
-import { chanceWithin, expectedExcess, expectedGain, meanLogMs } from './belief.ts';
-import type { LatencyPredictor } from './latency-model.ts';
+import { chanceWithin, expectedExcess, expectedGain, meanLogMs } from './model/belief.ts';
+import type { LatencyPredictor } from './model/latency-model.ts';
 
 /** A point worth going to, and what is expected there. */
 export interface Candidate {

@@ -1,7 +1,7 @@
 import type { KnobLimits, OperatingPoint } from '../../operating-point.ts';
 import { formatPoint } from '../../operating-point.ts';
 import type { LatencyTarget } from './latency-target.ts';
-import type { Reading, Readings } from './readings.ts';
+import type { Reading, Readings } from './knowledge/readings.ts';
 import type { SearchLimits } from './search.ts';
 
 /** A larger batch is worth a look if the last one raised throughput by this power of its size at least. */

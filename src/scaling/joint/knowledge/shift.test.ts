@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { LatencyBelief } from './belief.ts';
+import type { LatencyBelief } from '../model/belief.ts';
 import type { Reading } from './readings.ts';
 import { isSurprising, shiftBetween } from './shift.ts';
 

@@ -1,7 +1,7 @@
-import type { LatencyBelief } from './belief.ts';
-import { meanLogMs, sdOfLog } from './belief.ts';
+import type { LatencyBelief } from '../model/belief.ts';
+import { meanLogMs, sdOfLog } from '../model/belief.ts';
 import { isFull } from './is-full.ts';
-import type { PointReading } from './point-reading.ts';
+import type { PointReading } from '../model/point-reading.ts';
 import type { Reading } from './readings.ts';
 
 /** A shift smaller than this (logarithm) changes nothing worth a search. */

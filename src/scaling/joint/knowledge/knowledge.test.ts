@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Knowledge } from './knowledge.ts';
 import type { Reading } from './readings.ts';
-import { nearFuture } from './wander.ts';
+import { nearFuture } from '../model/wander.ts';
 
 /** One second at one point. */
 function reading(second: number, batchSize: number, latencyMs: number): Reading {

@@ -1,5 +1,5 @@
-import type { OperatingPoint } from '../../operating-point.ts';
-import type { PointReading } from './point-reading.ts';
+import type { OperatingPoint } from '../../../operating-point.ts';
+import type { PointReading } from '../model/point-reading.ts';
 
 /** Batches filled to this share count as full, and instances busy for it as in full use. */
 export const fullShare = 0.95;

@@ -1,10 +1,10 @@
-import type { OperatingPoint } from '../../operating-point.ts';
-import { sameKnobs } from '../../operating-point.ts';
+import type { OperatingPoint } from '../../../operating-point.ts';
+import { sameKnobs } from '../../../operating-point.ts';
 import { isFull } from './is-full.ts';
-import type { LatencyModel } from './latency-model.ts';
-import { likeliestModel } from './likeliest-wander.ts';
-import type { TimedReading } from './point-reading.ts';
-import type { Stretch, Wander } from './wander.ts';
+import type { LatencyModel } from '../model/latency-model.ts';
+import { likeliestModel } from '../model/likeliest-wander.ts';
+import type { TimedReading } from '../model/point-reading.ts';
+import type { Stretch, Wander } from '../model/wander.ts';
 
 /** What was seen at an operating point in one window. */
 export interface WindowReading extends TimedReading {

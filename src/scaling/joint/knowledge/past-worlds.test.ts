@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PastWorlds } from './past-worlds.ts';
-import type { TimedReading } from './point-reading.ts';
+import type { TimedReading } from '../model/point-reading.ts';
 import type { Reading } from './readings.ts';
 import { Readings } from './readings.ts';
 

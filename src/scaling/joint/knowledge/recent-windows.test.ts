@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { meanLogMs } from './belief.ts';
+import { meanLogMs } from '../model/belief.ts';
 import type { WindowReading } from './recent-windows.ts';
 import { RecentWindows } from './recent-windows.ts';
-import { nearFuture } from './wander.ts';
+import { nearFuture } from '../model/wander.ts';
 
 function windowAt(second: number, batchSize: number, latencyMs: number): WindowReading {
   return {

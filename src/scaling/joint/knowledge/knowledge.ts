@@ -1,5 +1,5 @@
-import type { OperatingPoint } from '../../operating-point.ts';
-import { sameKnobs } from '../../operating-point.ts';
+import type { OperatingPoint } from '../../../operating-point.ts';
+import { sameKnobs } from '../../../operating-point.ts';
 import { isFull } from './is-full.ts';
 import { PastWorlds } from './past-worlds.ts';
 import type { Reading } from './readings.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { meanLogMs } from './belief.ts';
-import type { TimedReading } from './point-reading.ts';
+import { meanLogMs } from '../model/belief.ts';
+import type { TimedReading } from '../model/point-reading.ts';
 import type { Reading } from './readings.ts';
 import { Readings } from './readings.ts';
-import { nearFuture } from './wander.ts';
+import { nearFuture } from '../model/wander.ts';
 
 let seconds = 0;
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chanceWithin, expectedExcess, expectedGain, meanLogMs } from './belief.ts';
-import { Random } from '../../random.ts';
+import { Random } from '../../../random.ts';
 import type { LatencyModel } from './latency-model.ts';
 import type { TimedReading } from './point-reading.ts';
 import { likeliestModel } from './likeliest-wander.ts';

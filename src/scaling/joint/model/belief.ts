@@ -1,4 +1,4 @@
-import { normalCdf } from '../normal-cdf.ts';
+import { normalCdf } from '../../normal-cdf.ts';
 
 /**
  * What the latency at an operating point is believed to be: a mixture of lognormals, one for each

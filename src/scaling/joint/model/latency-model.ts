@@ -1,4 +1,4 @@
-import { formatPoint } from '../../operating-point.ts';
+import { formatPoint } from '../../../operating-point.ts';
 import type { LatencyBelief } from './belief.ts';
 import type { Departure } from './covariance.ts';
 import {

@@ -1,14 +1,14 @@
-import type { OperatingPoint } from '../../operating-point.ts';
-import { sameKnobs } from '../../operating-point.ts';
-import type { Observation } from '../scaler.ts';
-import { spreadOf } from '../volatility.ts';
+import type { OperatingPoint } from '../../../operating-point.ts';
+import { sameKnobs } from '../../../operating-point.ts';
+import type { Observation } from '../../scaler.ts';
+import { spreadOf } from '../../volatility.ts';
 import { fullShare, isFull } from './is-full.ts';
-import type { LatencyModel } from './latency-model.ts';
-import type { PointReading, TimedReading } from './point-reading.ts';
+import type { LatencyModel } from '../model/latency-model.ts';
+import type { PointReading, TimedReading } from '../model/point-reading.ts';
 import { RecentWindows } from './recent-windows.ts';
-import type { Tail } from './tail.ts';
-import { tailOf } from './tail.ts';
-import type { Stretch, Wander } from './wander.ts';
+import type { Tail } from '../model/tail.ts';
+import { tailOf } from '../model/tail.ts';
+import type { Stretch, Wander } from '../model/wander.ts';
 
 /** What was seen at one operating point, at the load that it had then. */
 export interface Reading extends PointReading {

@@ -1,4 +1,4 @@
-import { widenedTail } from '../volatility.ts';
+import { widenedTail } from '../../volatility.ts';
 import type { Wander } from './wander.ts';
 import { covarianceOfMeans } from './wander.ts';
 

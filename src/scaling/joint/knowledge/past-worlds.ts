@@ -1,4 +1,4 @@
-import { meanLogMs, sdOfLog } from './belief.ts';
+import { meanLogMs, sdOfLog } from '../model/belief.ts';
 import type { Reading } from './readings.ts';
 import type { Readings } from './readings.ts';
 import { isFull } from './is-full.ts';
