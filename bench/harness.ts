@@ -18,12 +18,27 @@ export interface BenchReport {
 
 export type Bench = () => Promise<BenchReport>;
 
+const commandLine = { options: { json: { type: 'string' } }, allowPositionals: true } as const;
+
+/**
+ * The names on the command line, or all there are.
+ *
+ * @throws Error when there is no such name
+ */
+export function namesGiven(names: readonly string[]): readonly string[] {
+  const { positionals } = parseArgs(commandLine);
+  const unknown = positionals.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new Error(`no benchmark ${unknown}: ${names.join(', ')}`);
+  return positionals.length === 0 ? names : positionals;
+}
+
 /** Runs benchmarks one after the other, printing each table; `--json FILE` keeps the figures. */
 export async function runBenches(benches: readonly Bench[]): Promise<void> {
-  const { values } = parseArgs({ options: { json: { type: 'string' } } });
+  const { values } = parseArgs(commandLine);
   // As the programs do.
   letHeapGrow();
-  const machine = { ...readMachine(), node: process.version, platform: process.platform };
+  const { version: node, platform } = process;
+  const machine = { ...readMachine(), node, platform, measures: measuredCode() };
   const reports: BenchReport[] = [];
   for (const bench of benches) {
     const report = await bench();
@@ -36,6 +51,11 @@ export async function runBenches(benches: readonly Bench[]): Promise<void> {
       writeFileSync(values.json, `${JSON.stringify({ machine, benches: kept }, null, 2)}\n`);
     }
   }
+}
+
+/** Whether what is built is measured, see `built.mjs`, or the source as it is compiled on the way. */
+function measuredCode(): 'dist' | 'src' {
+  return import.meta.resolve('../src/clock.ts').endsWith('/dist/clock.js') ? 'dist' : 'src';
 }
 
 export function median(values: readonly number[]): number {

@@ -34,7 +34,7 @@ export type Layer = (typeof layers)[number];
 /** Layers that never see each other, whatever their order: `serving/` joins them. */
 const strangers: readonly Layer[] = ['engines', 'batching', 'scaling'];
 
-/** Folders inside a layer that build on each other, the lowest first; each without those named before it. */
+/** Folders inside a layer that build on each other, the lowest first: a file belongs to the first that holds it. */
 const rooms = ['src/scaling/joint/model', 'src/scaling/joint/knowledge', 'src/scaling/joint'];
 
 const leaves = [

@@ -68,7 +68,7 @@ describe('long commands', () => {
     const file = join(folder, 'surface.csv');
     const { child, ended } = start(
       ...['profile', 'zoo:mobilenet_v1_025', '--surface', file],
-      ...['--point-time', '300ms', '--max-batch', '64'],
+      ...['--point-time', '300ms', '--max-batch', '64', '--max-instances', '2'],
     );
     let seen = '';
     await new Promise<void>((resolve) => {

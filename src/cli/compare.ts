@@ -125,6 +125,6 @@ async function compare(model: string, options: CompareCliOptions): Promise<void>
           about: `${formatSlo(slo)}. Each rectangle is an operating point that was measured; numbers count the steps of the first scaler.`,
           figure: figureOfRuns(results),
         })),
+    failure !== undefined && (() => Promise.reject(failure)),
   );
-  if (failure !== undefined) throw failure;
 }

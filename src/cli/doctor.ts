@@ -1,9 +1,9 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { examine } from './doctor-report.ts';
 import { doctorText } from './doctor-text.ts';
 import { errorExitCodes } from './exit-codes.ts';
 import { Interrupts } from './interrupt.ts';
-import { durationParser } from './options.ts';
+import { durationOption } from './options.ts';
 import { paintFor } from './style.ts';
 
 interface DoctorCliOptions {
@@ -19,9 +19,7 @@ export function doctorCommand(): Command {
     .description('say what this machine can do: cores, memory, GPUs, and providers that really run')
     .option('--json', 'print one JSON object on standard output')
     .addOption(
-      new Option('--limit <duration>', 'how long a provider may take to load or run a small model')
-        .argParser(durationParser('--limit'))
-        .default(60_000, '60s'),
+      durationOption('--limit', 'how long a provider may take to load or run a small model', '60s'),
     )
     .addHelpText(
       'after',

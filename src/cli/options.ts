@@ -154,14 +154,16 @@ export function addSloOptions(command: Command): Command {
 }
 
 export function addObjectiveOptions(command: Command, defaultDuration: string): Command {
-  return addSloOptions(command).addOption(durationOption(defaultDuration));
+  return addSloOptions(command).addOption(
+    durationOption('--duration', 'how long to run', defaultDuration),
+  );
 }
 
-/** @param defaultDuration as a user would write it, such as `60s` */
-export function durationOption(defaultDuration: string): Option {
-  return new Option('--duration <duration>', 'how long to run')
-    .argParser(durationParser('--duration'))
-    .default(parseDurationMs(defaultDuration, '--duration'), defaultDuration);
+/** @param byDefault as a user would write it, such as `60s` */
+export function durationOption(name: string, description: string, byDefault: string): Option {
+  return new Option(`${name} <duration>`, description)
+    .argParser(durationParser(name))
+    .default(parseDurationMs(byDefault, name), byDefault);
 }
 
 export function addOutputOptions(command: Command): Command {

@@ -32,20 +32,28 @@ async function tryAccess(file: string): Promise<void> {
   await access(found === undefined ? dirname(file) : file, constants.W_OK);
 }
 
-/** Writes each that is wanted, whatever becomes of those before; throws what the first to fail has thrown. */
+/**
+ * Writes each that is wanted, whatever becomes of the others.
+ *
+ * @throws DnnScalerError that tells of all that failed, with the code of the first
+ */
 export async function writeInTurn(
   ...writes: readonly (false | (() => Promise<void>))[]
 ): Promise<void> {
-  const failures: unknown[] = [];
+  const failures: DnnScalerError[] = [];
   for (const write of writes) {
     if (write === false) continue;
     try {
       await write();
     } catch (error) {
-      failures.push(error);
+      failures.push(toDnnScalerError(error));
     }
   }
-  if (failures.length > 0) throw failures[0];
+  const [first] = failures;
+  if (first === undefined) return;
+  if (failures.length === 1) throw first;
+  const message = failures.map((failure) => failure.message).join('; ');
+  throw new DnnScalerError(first.code, message, { cause: first });
 }
 
 /** @throws DnnScalerError `invalid-argument` when the file cannot be written */

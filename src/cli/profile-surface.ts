@@ -31,24 +31,24 @@ export async function measureSurface(
   return { points, wanted: grid.length };
 }
 
-/**
- * Writes as many points as there are.
- *
- * @throws DnnScalerError `invalid-argument` when the file cannot be written; `cancelled`, when it has
- *   been, where points are missing
- */
+/** @throws DnnScalerError `invalid-argument` when the file cannot be written */
 export async function writeSurface(
   file: string,
   network: string,
-  { points, wanted }: MeasuredSurface,
+  points: readonly SurfacePoint[],
 ): Promise<void> {
-  if (points.length > 0) {
-    await writeOutput('--surface', file, writeSurfaces([new Surface(network, points)]));
-  }
-  if (points.length < wanted) {
-    const message = `interrupted: the surface has ${points.length} of ${wanted} points`;
-    throw new DnnScalerError('cancelled', message);
-  }
+  await writeOutput('--surface', file, writeSurfaces([new Surface(network, points)]));
+}
+
+export function describeSurface({ points, wanted }: MeasuredSurface, file = ''): string {
+  if (points.length === 0) return 'surface: no point was measured, and no file written';
+  const count = points.length < wanted ? `${points.length} of ${wanted}` : String(wanted);
+  return `surface of ${count} points: ${file}`;
+}
+
+export function interruptedAt(measured: number, wanted: number): DnnScalerError {
+  const message = `interrupted: the surface has ${measured} of ${wanted} points`;
+  return new DnnScalerError('cancelled', message);
 }
 
 function gridOf({ minBatchSize, maxBatchSize, maxInstances }: KnobLimits): OperatingPoint[] {

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { formatPoint } from '../operating-point.ts';
 import { Profiler, describeProfile } from '../scaling/profiler.ts';
 import type { ProfileReport } from '../scaling/scaler.ts';
@@ -6,12 +6,12 @@ import { formatMs, formatPerS } from '../units.ts';
 import { measurePoints } from './measure-points.ts';
 import type { OpenedModel } from './open-model.ts';
 import type { ModelCliOptions, OutputCliOptions } from './options.ts';
-import { addEngineOptions, addInputOption, durationParser } from './options.ts';
+import { addEngineOptions, addInputOption, durationOption } from './options.ts';
 import { requireWritable, writeInTurn } from './output-file.ts';
 import type { CurveReport } from './profile-estimate.ts';
 import { describeCurve, measureCurve, writeCurvePlot } from './profile-estimate.ts';
 import type { MeasuredSurface } from './profile-surface.ts';
-import { measureSurface, writeSurface } from './profile-surface.ts';
+import { describeSurface, interruptedAt, measureSurface, writeSurface } from './profile-surface.ts';
 import { keepProfile } from './profiles.ts';
 import { renderTable } from './text-table.ts';
 import { withModel } from './with-model.ts';
@@ -29,16 +29,12 @@ export function profileCommand(): Command {
   const command = new Command('profile')
     .description('measure throughput at (1,1), (32,1) and (1,8) and say which knob helps more')
     .argument('<model>', 'an ONNX file, or zoo:NAME')
-    .addOption(
-      new Option('--point-time <duration>', 'time to measure at each point, at least')
-        .argParser(durationParser('--point-time'))
-        .default(2000, '2s'),
-    )
+    .addOption(durationOption('--point-time', 'time to measure at each point, at least', '2s'))
     .option('--estimate', 'measure every count of instances, beside what two of them estimate')
     .option('--plot <file>', 'with --estimate: draw both curves as an SVG file')
     .option(
       '--surface <file>',
-      'measure batch sizes by instances, and write them as CSV for simulate and plan',
+      'measure batch sizes by instances, and write them (those measured, after Ctrl-C) as CSV for simulate and plan',
     );
   addEngineOptions(command);
   addInputOption(command);
@@ -64,7 +60,7 @@ interface ProfileOutput {
   readonly profile: ProfileReport;
   readonly curve: CurveReport | null;
   /** Measured for --surface; null without it. */
-  readonly surface: MeasuredSurface | null;
+  readonly measured: MeasuredSurface | null;
   readonly notes: readonly string[];
 }
 
@@ -89,21 +85,25 @@ async function profile(model: string, options: ProfileCliOptions): Promise<void>
       engine: engine.name,
       profile: report,
       curve,
-      surface: measured,
+      measured,
       notes,
     };
   });
   if (options.json === true) {
-    const { profile: report, surface: measured, ...rest } = output;
-    const json = { ...rest, surfacePoints: measured?.points.length ?? 0, ...report };
+    const { profile: report, measured, ...rest } = output;
+    const { points = [], wanted = 0 } = measured ?? {};
+    const surfaces = { surfacePoints: points.length, surfacePointsWanted: wanted };
+    const json = { ...rest, ...surfaces, ...report };
     process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
   } else {
     process.stdout.write(`${describe(output, options)}\n`);
   }
-  const { model: name, curve, surface: measured } = output;
+  const { model: name, curve, measured } = output;
+  const { points = [], wanted = 0 } = measured ?? {};
   await writeInTurn(
     curve !== null && plot !== undefined && (() => writeCurvePlot(plot, name, curve)),
-    measured !== null && surface !== undefined && (() => writeSurface(surface, name, measured)),
+    surface !== undefined && points.length > 0 && (() => writeSurface(surface, name, points)),
+    points.length < wanted && (() => Promise.reject(interruptedAt(points.length, wanted))),
   );
 }
 
@@ -148,9 +148,7 @@ function describe(output: ProfileOutput, { plot, surface }: ProfileCliOptions): 
     describeProfile(output.profile),
     ...(output.curve === null ? [] : ['', describeCurve(output.curve)]),
     ...(output.curve === null || plot === undefined ? [] : [`plot: ${plot}`]),
-    ...(output.surface === null
-      ? []
-      : [`surface of ${output.surface.points.length} points: ${surface}`]),
+    ...(output.measured === null ? [] : [describeSurface(output.measured, surface)]),
     ...output.notes.map((note) => `note: ${note}`),
   ].join('\n');
 }

@@ -25,6 +25,7 @@ import {
   refuseOnMachineOptions,
   runOnMachine,
 } from './reproduce-on-machine.ts';
+import { writeInTurn } from './output-file.ts';
 import { splitScalers } from './scaler-list.ts';
 import { parseSigma } from './scenario-options.ts';
 import { stepProgress } from './step-progress.ts';
@@ -102,15 +103,19 @@ async function run(options: ReproduceCliOptions, command: Command): Promise<void
     'results.csv': resultsCsv(reproduction),
     'report.html': reportHtml(reproduction),
   };
-  for (const [name, text] of Object.entries(files)) {
-    await writeTextFile(join(options.out, name), text);
-  }
-  if (options.json === true) {
-    process.stdout.write(files['results.json']);
-    return;
-  }
-  process.stdout.write(`${summarize(reproduction)}\n\n`);
-  process.stdout.write(`wrote ${Object.keys(files).join(', ')} to ${options.out}\n`);
+  // Before the files: a disk that is full must not cost the figures.
+  process.stdout.write(
+    options.json === true ? files['results.json'] : `${summarize(reproduction)}\n`,
+  );
+  await writeInTurn(
+    ...Object.entries(files).map(
+      ([name, text]) =>
+        () =>
+          writeTextFile(join(options.out, name), text),
+    ),
+  );
+  if (options.json === true) return;
+  process.stdout.write(`\nwrote ${Object.keys(files).join(', ')} to ${options.out}\n`);
 }
 
 async function runSimulated(

@@ -176,7 +176,7 @@ export function splitReplies(
       const message = `output ${layout.name} has the shape ${shape} for a batch of ${size} rows`;
       throw new DnnScalerError('internal', message);
     }
-    const dims = inRows ? tensor.dims.slice(1) : tensor.dims;
+    const dims = tensor.dims.slice(inRows ? 1 : 0);
     return { data: unpack(layout, tensor, buffer), dims, elements: elementCount(dims) };
   });
   return {

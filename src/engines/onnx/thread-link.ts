@@ -2,8 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { DnnScalerError } from '../../errors.ts';
 import { entryFile } from './entry-file.ts';
 import type { Link, LinkListener } from './link.ts';
-import type { FromInstance, PackedTensor } from './protocol.ts';
-import { liesTheSame } from './thread-messages.ts';
+import { LastLayout } from './thread-messages.ts';
 import type { FromThread, ToThread } from './thread-messages.ts';
 
 /**
@@ -21,12 +20,17 @@ export function openThreadLink(listener: LinkListener): Link {
     name: 'dnnscaler instance',
   });
   let how: string | undefined;
-  let sent: readonly PackedTensor[] = [];
-  let received: readonly PackedTensor[] = [];
-  worker.on('message', ({ message, runMs = 0, payload, returned }: FromThread) => {
-    const whole: FromInstance = message ?? { kind: 'ran', tensors: received, runMs };
-    if (whole.kind === 'ran') received = whole.tensors;
-    listener.onMessage(whole, payload, returned);
+  const sent = new LastLayout();
+  const received = new LastLayout();
+  worker.on('message', (posted: FromThread) => {
+    const { message, payload, returned } = posted;
+    if (message === undefined) {
+      const { tensors } = received;
+      listener.onMessage({ kind: 'ran', tensors, runMs: posted.runMs }, payload, returned);
+      return;
+    }
+    if (message.kind === 'ran') received.remember(message.tensors);
+    listener.onMessage(message, payload, returned);
   });
   worker.on('error', (error) => {
     how = `its thread threw "${error instanceof Error ? error.message : String(error)}"`;
@@ -43,12 +47,13 @@ export function openThreadLink(listener: LinkListener): Link {
         return;
       }
       const { buffer } = payload;
-      const tensors = message.kind === 'run' ? message.tensors : [];
-      const posted: ToThread = liesTheSame(tensors, sent)
-        ? { payload: buffer }
-        : { message, payload: buffer };
-      sent = tensors;
-      worker.postMessage(posted, [buffer]);
+      const post = (posted: ToThread): void => worker.postMessage(posted, [buffer]);
+      if (message.kind !== 'run') post({ message, payload: buffer });
+      else if (sent.equals(message.tensors)) post({ payload: buffer });
+      else {
+        post({ message, payload: buffer });
+        sent.remember(message.tensors);
+      }
     },
     giveUp() {
       worker.unref();

@@ -1,13 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import type { PackedTensor } from './protocol.ts';
-import { liesTheSame } from './thread-messages.ts';
+import { LastLayout } from './thread-messages.ts';
 
 const tensor = { dims: [2, 3], byteOffset: 64, byteLength: 24 };
+const strings: readonly PackedTensor[] = [{ dims: [1], strings: ['a'] }];
 
-describe('liesTheSame', () => {
-  it('is true of tensors with the same dimensions in the same places', () => {
-    expect(liesTheSame([tensor, tensor], [{ ...tensor, dims: [2, 3] }, tensor])).toBe(true);
-    expect(liesTheSame([], [])).toBe(true);
+function after(tensors: readonly PackedTensor[]): LastLayout {
+  const layout = new LastLayout();
+  layout.remember(tensors);
+  return layout;
+}
+
+describe('LastLayout', () => {
+  it('equals tensors with the same dimensions in the same places', () => {
+    expect(after([tensor, tensor]).equals([{ ...tensor, dims: [2, 3] }, tensor])).toBe(true);
+    expect(after([]).equals([])).toBe(true);
+    expect(after([tensor]).tensors).toEqual([tensor]);
   });
 
   it.each<[string, readonly PackedTensor[]]>([
@@ -17,14 +25,25 @@ describe('liesTheSame', () => {
     ['another number of dimensions', [{ ...tensor, dims: [2, 3, 1] }]],
     ['another place', [{ ...tensor, byteOffset: 128 }]],
     ['another length', [{ ...tensor, byteLength: 12 }]],
-    ['strings', [{ dims: [2, 3], strings: ['a', 'b', 'c', 'd', 'e', 'f'] }]],
-  ])('is false of %s', (_, other) => {
-    expect(liesTheSame([tensor], other)).toBe(false);
-    expect(liesTheSame(other, [tensor])).toBe(false);
+    ['strings', strings],
+  ])('does not equal %s', (_, other) => {
+    expect(after([tensor]).equals(other)).toBe(false);
+    expect(after(other).equals([tensor])).toBe(false);
   });
 
-  it('is false of the same strings: they are not kept', () => {
-    const strings = [{ dims: [1], strings: ['a'] }];
-    expect(liesTheSame(strings, strings)).toBe(false);
+  it('equals nothing, and tells none, before the first and after strings', () => {
+    for (const layout of [new LastLayout(), after(strings)]) {
+      expect(layout.equals([])).toBe(false);
+      expect(layout.equals(strings)).toBe(false);
+      expect(() => layout.tensors).toThrow('not known');
+    }
+  });
+
+  it('is not changed with the tensors that were remembered', () => {
+    const dims = [2, 3];
+    const layout = after([{ ...tensor, dims }]);
+    dims.reverse();
+    expect(layout.equals([{ ...tensor, dims }])).toBe(false);
+    expect(layout.equals([tensor])).toBe(true);
   });
 });
