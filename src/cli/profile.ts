@@ -89,17 +89,16 @@ async function profile(model: string, options: ProfileCliOptions): Promise<void>
       notes,
     };
   });
+  const { points = [], wanted = 0 } = output.measured ?? {};
   if (options.json === true) {
-    const { profile: report, measured, ...rest } = output;
-    const { points = [], wanted = 0 } = measured ?? {};
+    const { profile: report, measured: _, ...rest } = output;
     const surfaces = { surfacePoints: points.length, surfacePointsWanted: wanted };
     const json = { ...rest, ...surfaces, ...report };
     process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
   } else {
     process.stdout.write(`${describe(output, options)}\n`);
   }
-  const { model: name, curve, measured } = output;
-  const { points = [], wanted = 0 } = measured ?? {};
+  const { model: name, curve } = output;
   await writeInTurn(
     curve !== null && plot !== undefined && (() => writeCurvePlot(plot, name, curve)),
     surface !== undefined && points.length > 0 && (() => writeSurface(surface, name, points)),

@@ -1,6 +1,5 @@
 import { meanLogMs, sdOfLog } from '../model/belief.ts';
-import type { Reading } from './readings.ts';
-import type { Readings } from './readings.ts';
+import type { Reading, Readings } from './readings.ts';
 import { isFull } from './is-full.ts';
 import { shiftBetween } from './shift.ts';
 
